@@ -1,0 +1,137 @@
+// The records of the metadata store: collections, placement, sessions, leadership.
+import { z } from "zod";
+import { fieldSchema, fieldsMax, nameSchema } from "../rows/schema.js";
+import { subjectToken } from "./define.js";
+
+export const consistencyLevels = ["strong", "session", "bounded", "eventual"] as const;
+export type ConsistencyLevel = (typeof consistencyLevels)[number];
+
+export const thresholds = z.strictObject({
+  /** A growing segment is sealed at the first of these. */
+  sealRows: z.int().min(1).default(65_536),
+  sealBytes: z
+    .int()
+    .min(1)
+    .default(64 * 1024 * 1024),
+  sealAgeMs: z.int().min(100).default(600_000),
+  /** Segments with fewer rows are scanned; an index would not pay. */
+  indexRowsMin: z.int().min(1).default(2_048),
+  /** Neighbouring segments are merged up to this size. */
+  mergeBytes: z
+    .int()
+    .min(1)
+    .default(1024 * 1024 * 1024),
+});
+export type Thresholds = z.infer<typeof thresholds>;
+
+/** What can be altered while the collection is in use. */
+export const collectionSettings = z.strictObject({
+  replicas: z.int().min(1).max(16),
+  consistency: z.enum(consistencyLevels),
+  asOfWindowMs: z.int().min(0),
+  thresholds,
+});
+export type CollectionSettings = z.infer<typeof collectionSettings>;
+
+export const newCollection = z.strictObject({
+  name: nameSchema,
+  fields: z.array(fieldSchema).min(1).max(fieldsMax),
+  dynamicFields: z.boolean(),
+  shards: z.int().min(1).max(64),
+  /** Null: as many as query hosts are known, two at most. */
+  replicas: z.int().min(1).max(16).nullable(),
+  consistency: z.enum(consistencyLevels),
+  asOfWindowMs: z.int().min(0),
+  thresholds,
+});
+export type NewCollection = z.infer<typeof newCollection>;
+
+/** Under `collections.<database>.<name>`: one key holds all that changes together. */
+export const collectionRecord = z.object({
+  version: z.literal(1),
+  collectionId: subjectToken,
+  database: nameSchema,
+  name: nameSchema,
+  state: z.enum(["creating", "ready", "dropping"]),
+  fields: z.array(fieldSchema),
+  dynamicFields: z.boolean(),
+  channels: z.array(subjectToken).min(1),
+  settings: collectionSettings,
+  /** The request that made the last change: a repeated command finds itself here. */
+  request: z.string(),
+  createdAtMs: z.number(),
+});
+export type CollectionRecord = z.infer<typeof collectionRecord>;
+
+/** Under `assignments.<channel>`: which hosts hold a channel. */
+export const assignmentRecord = z.object({
+  version: z.literal(1),
+  channel: subjectToken,
+  collectionId: subjectToken,
+  collectionKey: z.string(),
+  data: subjectToken.nullable(),
+  query: z.array(subjectToken),
+});
+export type AssignmentRecord = z.infer<typeof assignmentRecord>;
+
+export const roles = ["proxy", "coordinator", "oracle", "query", "data", "index"] as const;
+export type Role = (typeof roles)[number];
+
+/** What one actor says of itself, for `status` and health. */
+export const actorStatus = z.object({
+  actor: z.string(),
+  channel: z.string().nullable(),
+  phase: z.string(),
+  /** Why it is not well; null when it is. */
+  cause: z.string().nullable(),
+  figures: z.record(z.string(), z.number()),
+});
+export type ActorStatus = z.infer<typeof actorStatus>;
+
+/** Under `sessions.<host>`: its revision moves while the host lives. */
+export const sessionRecord = z.object({
+  version: z.literal(1),
+  host: subjectToken,
+  pid: z.number().int(),
+  hostname: z.string(),
+  roles: z.array(z.enum(roles)),
+  startedAtMs: z.number(),
+  renewedAtMs: z.number(),
+  actors: z.array(actorStatus),
+});
+export type SessionRecord = z.infer<typeof sessionRecord>;
+
+/** Under `leaders.<role>`: who acts; the others stand by. */
+export const leaderRecord = z.object({
+  version: z.literal(1),
+  holder: subjectToken,
+  epoch: z.number().int(),
+  renewal: z.number().int(),
+});
+export type LeaderRecord = z.infer<typeof leaderRecord>;
+
+/** Under `oracle.window`: no timestamp at or beyond this was ever handed out. */
+export const oracleWindowRecord = z.object({
+  version: z.literal(1),
+  untilMs: z.number().int(),
+  epoch: z.number().int(),
+});
+export type OracleWindowRecord = z.infer<typeof oracleWindowRecord>;
+
+export const collectionKey = (database: string, name: string): string =>
+  `collections.${database}.${name}`;
+export const assignmentKey = (channel: string): string => `assignments.${channel}`;
+export const sessionKey = (host: string): string => `sessions.${host}`;
+
+/** Records are JSON, so that an operator can read them with the `nats` tool. */
+export function encodeRecord(record: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(record));
+}
+
+/** Throws on a record that does not fit: then the metadata store is damaged. */
+export function decodeRecord<Schema extends z.ZodType>(
+  schema: Schema,
+  value: Uint8Array,
+): z.infer<Schema> {
+  return schema.parse(JSON.parse(Buffer.from(value).toString("utf8")));
+}
