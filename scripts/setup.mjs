@@ -1,0 +1,18 @@
+// Readies a fresh machine or clone: system packages, npm packages, then the build; plain Node only.
+import { fileURLToPath } from "node:url";
+import { buildIfChanged } from "./setup/build.mjs";
+import { readyNpmPackages } from "./setup/npm-packages.mjs";
+import { readyTools } from "./setup/tools.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+try {
+  const versions = readyTools();
+  readyNpmPackages(root);
+  buildIfChanged(root);
+  console.log(`setup: ready (${versions})`);
+} catch (error) {
+  // A problem the reader can solve needs its message only; anything else is our bug and keeps its stack.
+  console.error(error?.name === "SetupProblem" ? `\n${error.message}\n` : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,46 @@
+// Which tests run when: `unit` at every check, `integration` with `npm test`, `chaos` when asked for.
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const integration = ["test/integration/**/*.test.ts"];
+const chaos = ["test/chaos/**/*.test.ts"];
+
+export default defineConfig({
+  root: fileURLToPath(new URL("..", import.meta.url)),
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: [...integration, ...chaos],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: integration,
+          // Each starts several processes; side by side they would only slow one another down.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "chaos",
+          include: chaos,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
