@@ -1,0 +1,128 @@
+// The exact scan in AssemblyScript: distances from one query to a block of row-major vectors.
+// `scripts/build-kernel.ts` compiles it. The caller owns the memory layout and passes addresses.
+
+const L2: u32 = 0;
+const IP: u32 = 1;
+
+@inline
+function sumLanes(sum: v128): f32 {
+  return (
+    f32x4.extract_lane(sum, 0) +
+    f32x4.extract_lane(sum, 1) +
+    f32x4.extract_lane(sum, 2) +
+    f32x4.extract_lane(sum, 3)
+  );
+}
+
+// Four sums at once hide the latency of the additions, and keep rounding errors small.
+@inline
+function dotProduct(a: usize, b: usize, length: u32): f32 {
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
+  while (length >= 16) {
+    sum0 = f32x4.add(sum0, f32x4.mul(v128.load(a), v128.load(b)));
+    sum1 = f32x4.add(sum1, f32x4.mul(v128.load(a, 16), v128.load(b, 16)));
+    sum2 = f32x4.add(sum2, f32x4.mul(v128.load(a, 32), v128.load(b, 32)));
+    sum3 = f32x4.add(sum3, f32x4.mul(v128.load(a, 48), v128.load(b, 48)));
+    a += 64;
+    b += 64;
+    length -= 16;
+  }
+  while (length >= 4) {
+    sum0 = f32x4.add(sum0, f32x4.mul(v128.load(a), v128.load(b)));
+    a += 16;
+    b += 16;
+    length -= 4;
+  }
+  let total = sumLanes(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
+  for (; length > 0; length--, a += 4, b += 4) total += load<f32>(a) * load<f32>(b);
+  return total;
+}
+
+@inline
+function addSquare(sum: v128, a: v128, b: v128): v128 {
+  const difference = f32x4.sub(a, b);
+  return f32x4.add(sum, f32x4.mul(difference, difference));
+}
+
+@inline
+function squaredDistance(a: usize, b: usize, length: u32): f32 {
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
+  while (length >= 16) {
+    sum0 = addSquare(sum0, v128.load(a), v128.load(b));
+    sum1 = addSquare(sum1, v128.load(a, 16), v128.load(b, 16));
+    sum2 = addSquare(sum2, v128.load(a, 32), v128.load(b, 32));
+    sum3 = addSquare(sum3, v128.load(a, 48), v128.load(b, 48));
+    a += 64;
+    b += 64;
+    length -= 16;
+  }
+  while (length >= 4) {
+    sum0 = addSquare(sum0, v128.load(a), v128.load(b));
+    a += 16;
+    b += 16;
+    length -= 4;
+  }
+  let total = sumLanes(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
+  for (; length > 0; length--, a += 4, b += 4) {
+    const difference = load<f32>(a) - load<f32>(b);
+    total += difference * difference;
+  }
+  return total;
+}
+
+@inline
+function distance(metric: u32, query: usize, row: usize, dimension: u32, scale: usize): f32 {
+  if (metric == L2) return squaredDistance(query, row, dimension);
+  const product = dotProduct(query, row, dimension);
+  return metric == IP ? -product : 1 - product * load<f32>(scale);
+}
+
+/**
+ * Writes distance and row number (within the block) of every row that is not `limit` or farther,
+ * in row order, and returns how many. A `limit` of NaN takes all. `flags` is the address of one
+ * byte a row, 0 to skip it, or 0 where all rows count; it is read in steps of 16, so 15 bytes after
+ * it must be readable. `scales` holds the inverse norms for COSINE, where the query has length 1.
+ */
+export function scan(
+  metric: u32,
+  dimension: u32,
+  query: usize,
+  rows: usize,
+  count: u32,
+  flags: usize,
+  scales: usize,
+  limit: f32,
+  distances: usize,
+  offsets: usize,
+): u32 {
+  const stride = <usize>dimension << 2;
+  let found: u32 = 0;
+  let row: u32 = 0;
+  while (row < count) {
+    if (flags != 0) {
+      if ((row & 15) == 0 && !v128.any_true(v128.load(flags + row))) {
+        row += 16;
+        continue;
+      }
+      if (load<u8>(flags + row) == 0) {
+        row++;
+        continue;
+      }
+    }
+    const address = rows + stride * row;
+    const value = distance(metric, query, address, dimension, scales + (<usize>row << 2));
+    if (!(value >= limit)) {
+      store<f32>(distances + (<usize>found << 2), value);
+      store<u32>(offsets + (<usize>found << 2), row);
+      found++;
+    }
+    row++;
+  }
+  return found;
+}
