@@ -12,7 +12,7 @@ try {
   buildIfChanged(root);
   console.log(`setup: ready (${versions})`);
 } catch (error) {
-  // A problem the reader can solve needs its message only; anything else is our bug and keeps its stack.
+  // What the reader can solve needs its message only; anything else is our bug and keeps its stack.
   console.error(error?.name === "SetupProblem" ? `\n${error.message}\n` : error);
   process.exitCode = 1;
 }

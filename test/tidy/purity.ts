@@ -1,0 +1,113 @@
+// Actors and messages are pure: no clock, no randomness, no environment, no I/O, nothing awaited.
+import ts from "typescript";
+import {
+  builtinOf,
+  type Finding,
+  finding,
+  importsOf,
+  nodesOf,
+  packageOf,
+  type Source,
+} from "./source.js";
+
+const inAMessage = "time comes with the message: take it from `now` or from the body";
+const asAnEffect = "ask for it with an effect (src/system/actor.ts) and fold its outcome";
+
+/** What must not be named as a value, and what to do instead. */
+const impureGlobals: Readonly<Record<string, string>> = {
+  Date: inAMessage,
+  performance: inAMessage,
+  process: "the environment comes with the actor's settings",
+  crypto: "derive ids from the message, or let its sender give one",
+  setTimeout: "emit a `timer` effect",
+  setInterval: "emit a `timer` effect again when it fired",
+  setImmediate: "decide it when the next message comes",
+  queueMicrotask: "decide it when the next message comes",
+  console: "emit a `report` effect",
+  fetch: asAnEffect,
+  globalThis: "name what you need",
+  global: "name what you need",
+  require: "import it at the top",
+  eval: "write it out",
+  Promise: asAnEffect,
+  WebSocket: asAnEffect,
+  Worker: "emit a `compute` effect",
+  Atomics: "only the host shares memory with threads",
+};
+
+/** Pure members of names that are otherwise banned; `null` means all but those in `impure`. */
+const pureMembers: Readonly<Record<string, readonly string[]>> = { Date: ["parse", "UTC"] };
+const impureMembers: Readonly<Record<string, readonly string[]>> = { Math: ["random"] };
+
+const pureBuiltins: Readonly<Record<string, readonly string[] | "all">> = {
+  "node:crypto": ["createHash", "Hash"],
+  "node:buffer": "all",
+  "node:assert": "all",
+};
+
+const impurePackages = new Set(["pino", "cockatiel", "commander", "cli-progress", "cli-table3"]);
+
+export function impurities(source: Source): readonly Finding[] {
+  return [...impureNames(source), ...impureImports(source)];
+}
+
+function impureNames(source: Source): readonly Finding[] {
+  return nodesOf(source).flatMap((node) => {
+    const complaint = asynchrony(node) ?? impureName(node);
+    return complaint === undefined ? [] : [finding(source, node, complaint)];
+  });
+}
+
+function asynchrony(node: ts.Node): string | undefined {
+  if (node.kind === ts.SyntaxKind.AsyncKeyword) return `'async': ${asAnEffect}`;
+  if (ts.isAwaitExpression(node)) return `'await': ${asAnEffect}`;
+  if (ts.isMetaProperty(node)) return "'import.meta': the environment comes with the settings";
+  return undefined;
+}
+
+function impureName(node: ts.Node): string | undefined {
+  if (!ts.isIdentifier(node) || !isValue(node)) return undefined;
+  const name = node.text;
+  const member = memberOf(node);
+  const impure = impureMembers[name];
+  if (impure !== undefined) {
+    if (member !== undefined && !impure.includes(member)) return undefined;
+    return `'${member === undefined ? name : `${name}.${member}`}': ${impure.join(", ")} is random`;
+  }
+  if (member !== undefined && pureMembers[name]?.includes(member) === true) return undefined;
+  const instead = Object.hasOwn(impureGlobals, name) ? impureGlobals[name] : undefined;
+  return instead === undefined ? undefined : `'${name}': ${instead}`;
+}
+
+/** The `now` of `Date.now`; undefined when the name is used in any other way. */
+function memberOf(node: ts.Identifier): string | undefined {
+  const parent = node.parent;
+  if (!ts.isPropertyAccessExpression(parent) || parent.expression !== node) return undefined;
+  return parent.name.text;
+}
+
+/** False for the names of members and for types: neither reads the global of that name. */
+function isValue(node: ts.Identifier): boolean {
+  const parent = node.parent;
+  if (ts.isPropertyAccessExpression(parent)) return parent.expression === node;
+  if (ts.isPropertyAssignment(parent)) return parent.initializer === node;
+  if (ts.isBindingElement(parent)) return parent.propertyName !== node;
+  if (ts.isQualifiedName(parent) || ts.isTypeNode(parent)) return ts.isTypeQueryNode(parent);
+  return !(
+    ts.isPropertySignature(parent) ||
+    ts.isPropertyDeclaration(parent) ||
+    ts.isMethodSignature(parent) ||
+    ts.isMethodDeclaration(parent) ||
+    ts.isLiteralTypeNode(parent)
+  );
+}
+
+function impureImports(source: Source): readonly Finding[] {
+  return importsOf(source).flatMap(({ specifier, names, line }) => {
+    const builtin = builtinOf(specifier);
+    if (builtin === undefined && !impurePackages.has(packageOf(specifier))) return [];
+    const pure = builtin === undefined ? undefined : pureBuiltins[builtin];
+    if (pure === "all" || names.every((name) => pure?.includes(name))) return [];
+    return [{ path: source.path, line, message: `imports '${specifier}': ${asAnEffect}` }];
+  });
+}
