@@ -1,0 +1,34 @@
+// A filter's text to a checked filter, or to a message that says where and why it is none.
+import type { CollectionSchema } from "../rows/schema.js";
+import { bindFilter } from "./bind.js";
+import type { Filter } from "./filter.js";
+import { parseSyntax } from "./grammar.js";
+import { lengthProblem, nestingProblem } from "./limits.js";
+import { isProblem, type Problem, problem } from "./syntax.js";
+import { tokenize } from "./tokens.js";
+
+export type FilterResult =
+  | { readonly ok: true; readonly filter: Filter }
+  | { readonly ok: false; readonly message: string; readonly hint?: string };
+
+export function parseFilter(text: string, schema: CollectionSchema): FilterResult {
+  const filter = filterOf(text, schema);
+  if (!isProblem(filter)) return { ok: true, filter };
+  const { offset, message, hint } = filter;
+  const placed = `position ${offset + 1}: ${message}`;
+  return { ok: false, message: placed, ...(hint === undefined ? {} : { hint }) };
+}
+
+function filterOf(text: string, schema: CollectionSchema): Filter | Problem {
+  const tooLong = lengthProblem(text);
+  if (tooLong !== undefined) return tooLong;
+  const tokens = tokenize(text);
+  if (isProblem(tokens)) return tokens;
+  if (tokens.length === 0) {
+    return problem(0, "the filter is empty", "leave the filter out to take every row");
+  }
+  const tooDeep = nestingProblem(tokens);
+  if (tooDeep !== undefined) return tooDeep;
+  const syntax = parseSyntax(tokens, text.length);
+  return isProblem(syntax) ? syntax : bindFilter(syntax, schema);
+}
