@@ -49,10 +49,17 @@ function addonLoads(root) {
   return spawnSync(process.execPath, ["-e", load], { cwd: root, stdio: "ignore" }).status === 0;
 }
 
+/** Its exit status. Errors alone are shown: npm's warnings are about what nobody here can change. */
 function npm(root, args) {
   const headers = headersPrefix();
-  const env = headers === undefined ? process.env : { ...process.env, npm_config_nodedir: headers };
-  return spawnSync("npm", args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] }).status;
+  // node-gyp reads the first name up to npm 11, the second from npm 11 on.
+  const names = ["npm_config_nodedir", "npm_package_config_node_gyp_nodedir"];
+  const settings = headers === undefined ? [] : names.map((name) => [name, headers]);
+  return spawnSync("npm", [...args, "--loglevel=error"], {
+    cwd: root,
+    env: { ...process.env, ...Object.fromEntries(settings) },
+    stdio: ["ignore", "inherit", "inherit"],
+  }).status;
 }
 
 /** Node's own headers where they came with it: node-gyp would download them otherwise. */
