@@ -49,7 +49,7 @@ function addonLoads(root) {
   return spawnSync(process.execPath, ["-e", load], { cwd: root, stdio: "ignore" }).status === 0;
 }
 
-/** Its exit status. Errors alone are shown: npm's warnings are about what nobody here can change. */
+/** Its exit status. Errors alone are shown: the warnings are about what nobody here can change. */
 function npm(root, args) {
   const headers = headersPrefix();
   // node-gyp reads the first name up to npm 11, the second from npm 11 on.
