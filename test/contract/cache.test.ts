@@ -1,0 +1,7 @@
+// The caches against their contract.
+import { memoryCache } from "../../src/storage/cache-memory.js";
+import { cacheContract } from "./cache.js";
+
+cacheContract("memory", async () => ({
+  cache: memoryCache({ bytesMax: 1_000_000 }),
+}));
