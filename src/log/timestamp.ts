@@ -22,6 +22,12 @@ export function toMs(timestamp: Timestamp): number {
   return Number(timestamp >> logicalBits);
 }
 
+/** Its time as RFC 3339, for people; a time that a date cannot hold as milliseconds. */
+export function toIso(timestamp: Timestamp): string {
+  const date = new Date(toMs(timestamp));
+  return Number.isNaN(date.getTime()) ? `${toMs(timestamp)} ms` : date.toISOString();
+}
+
 export function logicalOf(timestamp: Timestamp): number {
   return Number(timestamp & BigInt(logicalMax));
 }

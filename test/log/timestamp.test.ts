@@ -8,6 +8,7 @@ import {
   logicalMax,
   logicalOf,
   next,
+  toIso,
   toMs,
 } from "../../src/log/timestamp.js";
 
@@ -44,6 +45,11 @@ describe("hybrid timestamps", () => {
     expect(fromMs(-1)).toBe(0n);
     expect(() => hybrid(1, logicalMax + 1)).toThrow("logical");
     expect(() => hybrid(1, -1)).toThrow("logical");
+  });
+
+  it("show their time to people, whatever it is", () => {
+    expect(toIso(hybrid(1_700_000_000_123, 7))).toBe("2023-11-14T22:13:20.123Z");
+    expect(toIso(fromMs(2 ** 53))).toBe("9007199254740992 ms");
   });
 
   it("lie within the tolerance of the append time after clamping, and stay if they did", () => {
