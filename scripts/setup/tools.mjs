@@ -92,10 +92,10 @@ function install(missing) {
   const apt = onPath("apt-get", []);
   const brew = onPath("brew", []);
   if (apt !== undefined) {
-    say(`missing: ${names}; installing with apt-get`);
+    say(`missing: ${names}; installing with apt-get (about a minute)`);
     installWithApt(apt, missing);
   } else if (brew !== undefined) {
-    say(`missing: ${names}; installing with brew`);
+    say(`missing: ${names}; installing with brew (some minutes)`);
     const packages = missing.map((tool) => tool.brew);
     if (run([brew, "install", ...packages]) !== 0) {
       throw new SetupProblem(waysToGet(missing, "'brew install' failed (its output is above)."));
@@ -134,8 +134,15 @@ function rootPrefix(missing) {
   return process.stderr.isTTY ? [sudo] : [sudo, "-n"];
 }
 
+/** Its exit status; what it printed is shown only when it failed. */
 function run([program, ...args]) {
-  return spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"] }).status ?? 1;
+  const result = spawnSync(program, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (result.status !== 0) process.stdout.write(result.stdout ?? "");
+  return result.status ?? 1;
 }
 
 function waysToGet(missing, cause) {
