@@ -41,9 +41,9 @@ export interface Absence {
 }
 
 /**
- * There is no `not`: the binder pushes it down to the leaves, by De Morgan. With SQL's three values
- * a row passes where the filter is true, and a leaf says "true" or "not true" of a row: a null makes
- * a leaf and its negation alike "not true", and `all` and `any` keep that, so a bit a row is enough.
+ * There is no `not`: it is pushed down to the leaves, by De Morgan. Logic is SQL's, of three
+ * values, and a row passes where the filter is true. A test of a null is unknown, and so is its
+ * negation: both leaves say "not true", `all` and `any` keep that, and a bit a row is enough.
  */
 export type Predicate = Comparison | Membership | Resemblance | Absence;
 export type Filter = Group | Predicate;
@@ -57,12 +57,6 @@ export function fieldsOf(filter: Filter): ReadonlySet<string> {
     else for (const term of next.terms) waiting.push(term);
   }
   return fields;
-}
-
-/** An operand as the author of a filter would write it. */
-export function operandText(operand: Operand): string {
-  const steps = operand.path.map((step) => `[${JSON.stringify(step)}]`);
-  return `${operand.field}${steps.join("")}`;
 }
 
 /** The operand that a name has when the schema does not declare it. */

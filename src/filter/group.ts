@@ -6,7 +6,7 @@ interface Chain {
   readonly links: Predicate[];
 }
 
-/** Evaluation takes a pass over the rows for each term, so `id == 1 or id == 2 or ...` is merged. */
+/** Each term costs a pass over the rows, so `id == 1 or id == 2 or ...` becomes one. */
 export function groupOf(kind: Group["kind"], terms: readonly Filter[]): Filter {
   const merged: Filter[] = [];
   const chains = new Map<string, Chain>();

@@ -1,9 +1,16 @@
 // What a filter may ask of: the fields of a schema, paths into JSON, and the types that fit them.
 import { type CollectionSchema, dynamicFieldName, type FieldType } from "../rows/schema.js";
-import { dynamicOperand, type Literal, type Operand, operandText } from "./filter.js";
+import { dynamicOperand, type Literal, type Operand } from "./filter.js";
 import { pathStepsMax } from "./limits.js";
 import { literalValue } from "./literals.js";
-import { type FieldSyntax, isProblem, type Problem, problem, type Syntax } from "./syntax.js";
+import {
+  type FieldSyntax,
+  isProblem,
+  type Problem,
+  problem,
+  type Syntax,
+  shown,
+} from "./syntax.js";
 
 /** `flipped`: an odd number of `not`s stands before this Bool field. */
 export interface Subject {
@@ -27,7 +34,7 @@ export function subjectOf(syntax: Syntax, schema: CollectionSchema): Subject | P
   const subject = resolve(inner, schema);
   if (isProblem(subject) || nots === 0) return subject;
   if (subject.type === "Bool") return { ...subject, flipped: nots % 2 === 1 };
-  const name = operandText(subject.operand);
+  const name = textOf(subject.operand);
   const hint = `'not' binds tighter than comparisons and 'in': write not (${name} ...)`;
   return problem(syntax.offset, `'not' has no meaning for ${name}, which is ${subject.type}`, hint);
 }
@@ -36,7 +43,7 @@ export function subjectOf(syntax: Syntax, schema: CollectionSchema): Subject | P
 export function conditionOf(syntax: FieldSyntax, schema: CollectionSchema): Subject | Problem {
   const subject = resolve(syntax, schema);
   if (isProblem(subject) || subject.type === "Bool") return subject;
-  const name = operandText(subject.operand);
+  const name = textOf(subject.operand);
   const hint = subject.type === "JSON" ? `write ${name} == true` : "compare it with a constant";
   return problem(syntax.offset, `${name} is ${subject.type}, no condition by itself`, hint);
 }
@@ -47,8 +54,16 @@ export function literalProblem(
   offset: number,
 ): Problem | undefined {
   if (fits(subject.type, value)) return undefined;
-  const name = operandText(subject.operand);
+  const name = textOf(subject.operand);
   return problem(offset, `${name} is ${subject.type} and does not compare with ${nameOf(value)}`);
+}
+
+/** An operand as the author of a filter would write it, shortened. */
+function textOf({ field, path }: Operand): string {
+  const [first, ...rest] = path;
+  const isBare = field === dynamicFieldName && typeof first === "string" && /^\w+$/.test(first);
+  const steps = (isBare ? rest : path).map((step) => `[${JSON.stringify(step)}]`);
+  return shown(`${isBare ? first : field}${steps.join("")}`);
 }
 
 function fits(type: FieldType, value: Literal): boolean {
@@ -100,7 +115,7 @@ function resolveDynamic(
   const names = schema.fields.map((field) => field.name);
   const rest = names.length > fieldsShownMax ? ` and ${names.length - fieldsShownMax} more` : "";
   const list = `${names.slice(0, fieldsShownMax).join(", ")}${rest}`;
-  return problem(offset, `there is no field '${name}'; the fields are ${list}`);
+  return problem(offset, `there is no field '${shown(name)}'; the fields are ${list}`);
 }
 
 function pathOf(syntax: FieldSyntax): Operand["path"] | Problem {

@@ -74,7 +74,7 @@ export function isProblem<T>(value: T | Problem): value is Problem {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "problem";
 }
 
-const shownMax = 32;
+const shownMax = 64;
 
 /** A piece of the author's text for a message: one line, and never the whole of a large one. */
 export function shown(text: string): string {
