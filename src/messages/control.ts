@@ -54,6 +54,15 @@ export const SegmentDamaged = message(
   },
 );
 
+/** An index file named by the manifest is missing or fails its SHA-256: it must be built again. */
+export const IndexDamaged = message("IndexDamaged", "control.damage.{channel}", "announcement", {
+  channel: subjectToken,
+  segmentId: subjectToken,
+  field: z.string(),
+  key: z.string(),
+  reason: z.string(),
+});
+
 /** How many rows of a segment died at or before the oldest readable position. */
 export const DeadRowsCounted = message(
   "DeadRowsCounted",
@@ -90,6 +99,7 @@ export const controlMessages = [
   ManifestCommitted,
   IndexBuilt,
   SegmentDamaged,
+  IndexDamaged,
   DeadRowsCounted,
   SegmentsCompacted,
 ] as const;

@@ -23,10 +23,13 @@ export const RowsDeleted = message("RowsDeleted", "wal.{channel}", "log", {
   evaluatedAt: sequence.nullable(),
 });
 
-/** Closes (boundary, through]; null closes all that stands before this entry. */
+/**
+ * Closes all rows before this entry that no segment has yet. `seen` is its writer's position when
+ * it decided so: if that is closed already the seal is late and means nothing. Null: unconditional.
+ */
 export const SegmentSealed = message("SegmentSealed", "wal.{channel}", "log", {
   channel,
-  through: sequence.nullable(),
+  seen: sequence.nullable(),
 });
 
 /** A barrier: its writer learns from reading it back that it has seen all that came before. */

@@ -1,0 +1,97 @@
+// Has neighbouring segments merged, and commits the output once its indexes are built.
+import { chooseCompaction } from "../../log/compaction-policy.js";
+import type { DeadRowsCounted, SegmentsCompacted } from "../../messages/control.js";
+import type { MessageOf } from "../../messages/define.js";
+import { CompactSegments } from "../../messages/task.js";
+import { primaryKeyOf } from "../../rows/schema.js";
+import type { Manifest, ManifestSegment } from "../../storage/manifest.js";
+import type { Now } from "../../system/actor.js";
+import { missingIndexes } from "./indexing.js";
+import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
+
+/** A compaction that brought nothing for this long is forgotten, and chosen anew. */
+const giveUpMs = 3_600_000;
+
+export function decideCompaction(state: DataWorkerState, now: Now): void {
+  const { manifest, record, compaction } = state;
+  if (manifest === null || record === null || state.phase !== "owning") return;
+  if (compaction !== null) return finishCompaction(state, now);
+  const { mergeBytes } = record.settings.thresholds;
+  const inputs = chooseCompaction(manifest.segments, state.deadRows, mergeBytes);
+  if (inputs.length === 0) return;
+  const ids = inputs.map((segment) => segment.id);
+  for (const id of ids) state.deadRows.delete(id);
+  state.compaction = { inputs: ids, askedAtMs: now.monotonicMs, segment: null };
+  const message = taskOf(state, manifest, inputs);
+  const messageId = `${state.incarnation}-compact-${state.nextId++}`;
+  state.outbox.push({ kind: "publish", message, messageId });
+}
+
+function taskOf(state: DataWorkerState, manifest: Manifest, inputs: readonly ManifestSegment[]) {
+  const appliedThrough = manifest.readableFrom.sequence;
+  const last = inputs.at(-1)?.through ?? 0;
+  const later = manifest.segments.filter(
+    (segment) => segment.from >= last && segment.from < appliedThrough,
+  );
+  return CompactSegments.create({
+    channel: state.settings.channel,
+    collectionId: state.settings.collectionId,
+    epoch: epochOf(state),
+    keyField: primaryKeyOf(schemaOf(state)).name,
+    appliedThrough,
+    inputs: inputs.map(inputOf),
+    laterSegments: later.map(inputOf),
+    tombstones: manifest.tombstones.map((entry) => entry.object),
+  });
+}
+
+function inputOf({ id: segmentId, from, through, object }: ManifestSegment) {
+  return { segmentId, from, through, object };
+}
+
+/**
+ * Whoever asked for it, the output is a function of its inputs: it is taken if they all still
+ * stand side by side in the manifest.
+ */
+export function applyCompacted(
+  state: DataWorkerState,
+  done: MessageOf<typeof SegmentsCompacted>,
+  now: Now,
+): void {
+  const segments = state.manifest?.segments ?? [];
+  const at = segments.findIndex((segment) => segment.id === done.inputs[0]);
+  const inputs = at === -1 ? [] : segments.slice(at, at + done.inputs.length);
+  if (inputs.map((segment) => segment.id).join() !== done.inputs.join()) return;
+  const { segmentId: id, rowCount, keyDigest, object, appliedThrough } = done;
+  const asked = state.compaction;
+  if (asked !== null && asked.inputs.join() !== done.inputs.join()) return;
+  if (object === null) {
+    state.changes.push({ kind: "compacted", inputs: done.inputs, segment: null });
+    state.compaction = null;
+    return;
+  }
+  const from = inputs[0]?.from ?? 0;
+  const through = inputs.at(-1)?.through ?? 0;
+  const span = { id, from, through, rowCount, keyDigest, object, appliedThrough };
+  const segment: ManifestSegment = { ...span, indexes: [] };
+  state.compaction = { inputs: done.inputs, askedAtMs: now.monotonicMs, segment };
+}
+
+/** Readers keep the indexed inputs until the output is indexed too. */
+function finishCompaction(state: DataWorkerState, now: Now): void {
+  const { compaction } = state;
+  if (compaction === null) return;
+  const { inputs, segment, askedAtMs } = compaction;
+  if (segment !== null && missingIndexes(state, segment).length === 0) {
+    state.changes.push({ kind: "compacted", inputs, segment });
+    state.compaction = null;
+  } else if (now.monotonicMs - askedAtMs > giveUpMs) state.compaction = null;
+}
+
+export function applyDeadRows(
+  state: DataWorkerState,
+  counted: MessageOf<typeof DeadRowsCounted>,
+): void {
+  const isNamed = state.manifest?.segments.some((segment) => segment.id === counted.segmentId);
+  if (isNamed) state.deadRows.set(counted.segmentId, counted.deadRows);
+}

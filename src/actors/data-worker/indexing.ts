@@ -1,0 +1,77 @@
+// Asks for the indexes that segments lack, and takes up those that were built.
+import type { IndexBuilt, IndexDamaged } from "../../messages/control.js";
+import type { MessageOf } from "../../messages/define.js";
+import { BuildIndex } from "../../messages/task.js";
+import { vectorFieldsOf } from "../../rows/schema.js";
+import type { ManifestSegment } from "../../storage/manifest.js";
+import type { Now } from "../../system/actor.js";
+import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
+
+/** A task that brought nothing for this long is asked for again. */
+const askAgainMs = 900_000;
+
+export function decideIndexes(state: DataWorkerState, now: Now): void {
+  if (state.manifest === null || state.root === null) return;
+  for (const segment of state.manifest.segments) askForIndexes(state, segment, now);
+  const merged = state.compaction?.segment;
+  if (merged) askForIndexes(state, merged, now);
+}
+
+/** The vector fields for which this segment should have an index and has none. */
+export function missingIndexes(state: DataWorkerState, segment: ManifestSegment) {
+  const indexRowsMin = state.record?.settings.thresholds.indexRowsMin ?? 0;
+  if (segment.rowCount < indexRowsMin) return [];
+  const indexed = new Set(segment.indexes.map((index) => index.field));
+  return vectorFieldsOf(schemaOf(state)).filter((field) => !indexed.has(field.name));
+}
+
+function askForIndexes(state: DataWorkerState, segment: ManifestSegment, now: Now): void {
+  for (const field of missingIndexes(state, segment)) {
+    const name = `${segment.id}/${field.name}`;
+    const askedAt = state.indexesAsked.get(name);
+    if (askedAt !== undefined && now.monotonicMs - askedAt < askAgainMs) continue;
+    if (!field.dimension || !field.metric || !field.index) continue;
+    state.indexesAsked.set(name, now.monotonicMs);
+    const message = BuildIndex.create({
+      channel: state.settings.channel,
+      collectionId: state.settings.collectionId,
+      segmentId: segment.id,
+      rowCount: segment.rowCount,
+      field: field.name,
+      dimension: field.dimension,
+      metric: field.metric,
+      parameters: field.index,
+      segment: segment.object,
+    });
+    const messageId = `${state.incarnation}-${epochOf(state)}-${name}-${state.nextId++}`;
+    state.outbox.push({ kind: "publish", message, messageId });
+  }
+}
+
+export function applyIndexBuilt(state: DataWorkerState, built: MessageOf<typeof IndexBuilt>): void {
+  const { segmentId, field, object, parameters } = built;
+  const index = { field, object, parameters };
+  const merged = state.compaction?.segment;
+  if (merged?.id === segmentId) {
+    const others = merged.indexes.filter((other) => other.field !== field);
+    if (state.compaction) {
+      state.compaction.segment = { ...merged, indexes: [...others, index] };
+    }
+    return;
+  }
+  const segment = state.manifest?.segments.find((candidate) => candidate.id === segmentId);
+  if (segment === undefined || segment.indexes.some((other) => other.field === field)) return;
+  state.changes.push({ kind: "indexed", segmentId, index });
+}
+
+/** Derived data: forget it and have it built again. */
+export function applyIndexDamaged(
+  state: DataWorkerState,
+  damaged: MessageOf<typeof IndexDamaged>,
+): void {
+  const { segmentId, field, key } = damaged;
+  const segment = state.manifest?.segments.find((candidate) => candidate.id === segmentId);
+  if (!segment?.indexes.some((index) => index.object.key === key)) return;
+  state.indexesAsked.delete(`${segmentId}/${field}`);
+  state.changes.push({ kind: "indexDamaged", segmentId, key });
+}

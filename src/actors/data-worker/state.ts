@@ -1,0 +1,216 @@
+// What a data worker knows: the open range, sealed ranges to flush, changes to commit.
+import type { ChannelFold } from "../../log/channel-fold.js";
+import type { FlushChannel } from "../../messages/command.js";
+import type { ObjectReference } from "../../messages/control.js";
+import type { MessageOf } from "../../messages/define.js";
+import type { CollectionRecord } from "../../messages/records.js";
+import type { CollectionSchema } from "../../rows/schema.js";
+import type { Manifest, ManifestIndex, ManifestSegment, Root } from "../../storage/manifest.js";
+import type { Tombstone } from "../../storage/tombstones-file.js";
+import type { DeliveryId, Effect } from "../../system/actor.js";
+import type { ComputeJob, GrowingEntry } from "../../system/compute.js";
+
+export interface DataWorkerSettings {
+  readonly host: string;
+  readonly channel: string;
+  readonly shard: number;
+  readonly collectionId: string;
+  readonly collectionKey: string;
+  /** The log keeps this much behind its head, so that no retry can be taken for a new request. */
+  readonly duplicateWindowMs: number;
+  /** An object that nobody names is deleted after this time. */
+  readonly objectGraceMs: number;
+}
+
+export type Phase = "starting" | "taking-over" | "replaying" | "owning" | "damaged" | "stopping";
+
+/** A place in the log that a manifest can start from. */
+export interface Checkpoint {
+  readonly sequence: number;
+  readonly appendedAtUs: number;
+  readonly commit: bigint;
+}
+
+/** What was folded since the boundary, or of a range that was sealed and is not flushed yet. */
+export interface OpenRange {
+  from: number;
+  entries: GrowingEntry[];
+  tombstones: Tombstone[];
+  rows: number;
+  bytes: number;
+  /** Entries but for seals: ticks too, so that the checkpoint moves over them in the end. */
+  changes: number;
+  /** When the first change was folded, monotonic ms. */
+  openedAtMs: number;
+}
+
+export interface SealedRange extends Readonly<OpenRange> {
+  readonly checkpoint: Checkpoint;
+}
+
+/** What is ready to go into the next manifest. */
+export type Change =
+  | {
+      kind: "flushed";
+      range: SealedRange;
+      segment: ManifestSegment | null;
+      tombstones: ObjectReference | null;
+    }
+  | { kind: "indexed"; segmentId: string; index: ManifestIndex }
+  | { kind: "indexDamaged"; segmentId: string; key: string }
+  | { kind: "compacted"; inputs: readonly string[]; segment: ManifestSegment | null };
+
+/** The range that is on its way into the object store. */
+export interface Flush {
+  readonly range: SealedRange;
+  /** Outcomes of an earlier attempt do not count. */
+  readonly attempt: number;
+  waiting: number;
+  segment: ManifestSegment | null;
+  tombstones: ObjectReference | null;
+  retryAtMs: number | null;
+}
+
+/** The manifest that is on its way: its object first, then the root that names it. */
+export interface Commit {
+  readonly manifest: Manifest;
+  readonly bytes: Uint8Array;
+  readonly object: { readonly key: string; readonly sha256: string };
+  readonly changes: readonly Change[];
+  stage: "object" | "root" | "unknown";
+  retryAtMs: number | null;
+}
+
+/** Segments that are being merged: first into an object, then that gets its indexes. */
+export interface Compaction {
+  readonly inputs: readonly string[];
+  readonly askedAtMs: number;
+  segment: ManifestSegment | null;
+}
+
+export interface FlushRequest {
+  readonly delivery: DeliveryId;
+  readonly message: MessageOf<typeof FlushChannel>;
+  /** The boundary that must be in the object store; null until the own seal was read back. */
+  through: number | null;
+  sealRequest: string | null;
+}
+
+export type Purpose =
+  | { for: "record" }
+  | { for: "root" }
+  | { for: "take-over" }
+  | { for: "manifest" }
+  | { for: "seal" }
+  | { for: "encode"; attempt: number }
+  | { for: "segment-object"; attempt: number }
+  | { for: "tombstones-object"; attempt: number }
+  | { for: "manifest-object" }
+  | { for: "commit" }
+  | { for: "verify-commit" }
+  | { for: "collect-list" }
+  | { for: "collect-root" }
+  | { for: "collect-delete"; key: string };
+
+export interface DataWorkerState {
+  readonly settings: DataWorkerSettings;
+  incarnation: string;
+  phase: Phase;
+  cause: string | null;
+  record: CollectionRecord | null;
+  root: Root | null;
+  rootRevision: number;
+  manifest: Manifest | null;
+  fold: ChannelFold | null;
+  replayThrough: number;
+  open: OpenRange;
+  readonly sealed: SealedRange[];
+  /** The request id of the seal that was appended and not read back yet. */
+  sealInFlight: string | null;
+  sealBlockedUntilMs: number;
+  flush: Flush | null;
+  changes: Change[];
+  commit: Commit | null;
+  compaction: Compaction | null;
+  /** When an index was asked for, monotonic ms, by `<segment>/<field>`. */
+  readonly indexesAsked: Map<string, number>;
+  readonly deadRows: Map<string, number>;
+  /** Checkpoints of past manifests, oldest first: what purge and the readable past move along. */
+  readonly pastCheckpoints: Checkpoint[];
+  purgedThrough: number;
+  readonly flushRequests: Map<DeliveryId, FlushRequest>;
+  creditsOut: number;
+  collection: { unnamedSince: Map<string, number>; candidates: readonly string[] };
+  readonly pending: Map<string, Purpose>;
+  nextId: number;
+  outbox: Effect[];
+}
+
+export function emptyRange(from: number): OpenRange {
+  return { from, entries: [], tombstones: [], rows: 0, bytes: 0, changes: 0, openedAtMs: 0 };
+}
+
+export function initialState(settings: DataWorkerSettings): DataWorkerState {
+  return {
+    settings,
+    incarnation: "",
+    phase: "starting",
+    cause: null,
+    record: null,
+    root: null,
+    rootRevision: 0,
+    manifest: null,
+    fold: null,
+    replayThrough: 0,
+    open: emptyRange(0),
+    sealed: [],
+    sealInFlight: null,
+    sealBlockedUntilMs: 0,
+    flush: null,
+    changes: [],
+    commit: null,
+    compaction: null,
+    indexesAsked: new Map(),
+    deadRows: new Map(),
+    pastCheckpoints: [],
+    purgedThrough: 0,
+    flushRequests: new Map(),
+    creditsOut: 0,
+    collection: { unnamedSince: new Map(), candidates: [] },
+    pending: new Map(),
+    nextId: 1,
+    outbox: [],
+  };
+}
+
+export function expect(state: DataWorkerState, purpose: Purpose): string {
+  const id = String(state.nextId++);
+  state.pending.set(id, purpose);
+  return id;
+}
+
+export function compute(state: DataWorkerState, job: ComputeJob, purpose: Purpose): void {
+  state.outbox.push({ kind: "compute", id: expect(state, purpose), job });
+}
+
+export function schemaOf(state: DataWorkerState): CollectionSchema {
+  if (state.record === null) throw new Error("the schema is asked for before it was read");
+  return { fields: state.record.fields, dynamicFields: state.record.dynamicFields };
+}
+
+/** The epoch under which this worker owns the channel. */
+export function epochOf(state: DataWorkerState): number {
+  if (state.root === null) throw new Error("the epoch is asked for before the take-over");
+  return state.root.epoch;
+}
+
+export function fail(state: DataWorkerState, cause: string, afterMs: number): void {
+  state.phase = "damaged";
+  state.cause = cause;
+  state.outbox.push({
+    kind: "report",
+    level: "error",
+    text: `${state.settings.channel}: ${cause}`,
+  });
+  state.outbox.push({ kind: "restart", reason: cause, afterMs });
+}

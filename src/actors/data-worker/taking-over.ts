@@ -1,0 +1,67 @@
+// Takes a channel over: a compare-and-set of its root with a higher epoch, then the replay.
+import { startFold } from "../../log/channel-fold.js";
+import { collectionRecord, decodeRecord } from "../../messages/records.js";
+import { decodeManifest, decodeRoot, encodeRoot, rootKey } from "../../storage/manifest.js";
+import type { MetadataEntry } from "../../system/actor.js";
+import { type DataWorkerState, emptyRange, expect, fail, schemaOf } from "./state.js";
+
+export function applyRecord(state: DataWorkerState, entry: MetadataEntry | null): void {
+  if (entry === null) return fail(state, "the collection's record is gone", 5_000);
+  const record = decodeRecord(collectionRecord, entry.value);
+  if (record.collectionId !== state.settings.collectionId) {
+    return fail(state, "the name belongs to another collection now", 5_000);
+  }
+  const first = state.record === null;
+  state.record = record;
+  if (first) readRoot(state);
+}
+
+function readRoot(state: DataWorkerState): void {
+  const key = rootKey(state.settings.channel);
+  state.outbox.push({ kind: "readMetadata", id: expect(state, { for: "root" }), key });
+}
+
+/** Whoever reads the root next sees the new epoch: the old owner's commits fail from here on. */
+export function applyRoot(state: DataWorkerState, entry: MetadataEntry | null): void {
+  if (entry === null) return fail(state, "the channel's root is missing", 5_000);
+  const root = decodeRoot(entry.value);
+  state.phase = "taking-over";
+  state.root = { ...root, epoch: root.epoch + 1, owner: state.incarnation };
+  state.outbox.push({
+    kind: "writeMetadata",
+    id: expect(state, { for: "take-over" }),
+    key: entry.key,
+    value: encodeRoot(state.root),
+    revision: entry.revision,
+  });
+}
+
+export function applyTakenOver(state: DataWorkerState, revision: number): void {
+  state.rootRevision = revision;
+  const named = state.root?.manifest ?? null;
+  if (named === null) return startReplay(state);
+  const id = expect(state, { for: "manifest" });
+  state.outbox.push({ kind: "readObject", id, key: named.key, sha256: named.sha256 });
+}
+
+export function applyManifest(state: DataWorkerState, bytes: Uint8Array): void {
+  const decoded = decodeManifest(bytes);
+  if (!decoded.ok) return fail(state, `the manifest cannot be read: ${decoded.reason}`, 30_000);
+  state.manifest = decoded.manifest;
+  state.pastCheckpoints.push(decoded.manifest.checkpoint);
+  startReplay(state);
+}
+
+function startReplay(state: DataWorkerState): void {
+  const { channel } = state.settings;
+  const checkpoint = state.manifest?.checkpoint ?? null;
+  const position =
+    checkpoint === null
+      ? null
+      : { sequence: checkpoint.sequence, appendedAtUs: checkpoint.appendedAtUs };
+  const at = checkpoint && position ? { position, commit: checkpoint.commit } : null;
+  state.fold = startFold(channel, schemaOf(state), at);
+  state.open = emptyRange(state.fold.boundary);
+  state.phase = "replaying";
+  state.outbox.push({ kind: "follow", channel, after: position });
+}

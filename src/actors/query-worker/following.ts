@@ -1,0 +1,107 @@
+// Follows the channel's log: rows are born, die and are handed to the search threads.
+import { readBarrierBack } from "../../log/barrier.js";
+import { type ChannelEvent, type ChannelFold, foldEntry } from "../../log/channel-fold.js";
+import { bear, kill, openRange, type RowRange } from "../../log/row-table.js";
+import { record } from "../../log/timeline.js";
+import { autoId } from "../../rows/auto-id.js";
+import { keysOf, type RowBatch } from "../../rows/columns.js";
+import { type Key, primaryKeyOf } from "../../rows/schema.js";
+import type { LogEntry } from "../../system/actor.js";
+import { compute, type QueryWorkerState } from "./state.js";
+
+export function applyEntry(state: QueryWorkerState, entry: LogEntry): void {
+  const fold = state.fold;
+  if (fold === null) throw new Error("a log entry before the fold began");
+  applyEvent(state, fold, entry, foldEntry(fold, entry));
+  readBarrierBack(state.barrier, entry.request);
+  const caughtUp = fold.position.sequence >= state.replayThrough;
+  if (state.phase === "following" && caughtUp) state.phase = "serving";
+}
+
+function applyEvent(
+  state: QueryWorkerState,
+  fold: ChannelFold,
+  entry: LogEntry,
+  event: ChannelEvent,
+): void {
+  switch (event.kind) {
+    case "rows":
+      bearRows(state, fold, entry, event.batch, event.bytes);
+      record(state.timeline, entry.sequence, fold.commit);
+      return;
+    case "deleted":
+      for (const key of event.keys) kill(state.table, key, entry.sequence, event.bornThrough);
+      record(state.timeline, entry.sequence, fold.commit);
+      return;
+    case "sealed":
+      closeGrowingRange(state, event.through);
+      return;
+    case "ticked":
+    case "nothing":
+      return;
+  }
+}
+
+function bearRows(
+  state: QueryWorkerState,
+  fold: ChannelFold,
+  entry: LogEntry,
+  batch: RowBatch,
+  bytes: Uint8Array,
+): void {
+  const { channel, shard } = state.settings;
+  const range = growingRange(state) ?? startGrowingRange(state, fold);
+  const before = range.lives;
+  const keys = entryKeys(fold, batch, shard, entry.sequence);
+  keys.forEach((key, row) => {
+    bear(state.table, range, key, entry.sequence, row);
+  });
+  const job = {
+    kind: "appendRows",
+    channel,
+    range: range.number,
+    entry: { sequence: entry.sequence, commit: fold.commit, rows: bytes, count: batch.count },
+    lives: range.lives === before ? null : range.lives,
+  } as const;
+  compute(state, job, { for: "holder" });
+}
+
+/** Automatic ids are decided by the log: by shard, sequence and row. */
+function entryKeys(
+  fold: ChannelFold,
+  batch: RowBatch,
+  shard: number,
+  sequence: number,
+): readonly Key[] {
+  const keyField = primaryKeyOf(fold.schema);
+  if (!keyField.autoId) return keysOf(batch, keyField.name);
+  return Array.from({ length: batch.count }, (_, row) => autoId(shard, sequence, row));
+}
+
+export function growingRange(state: QueryWorkerState): RowRange | undefined {
+  const last = state.table.ranges.at(-1);
+  return last?.through === null ? last : undefined;
+}
+
+function startGrowingRange(state: QueryWorkerState, fold: ChannelFold): RowRange {
+  const { channel, shard } = state.settings;
+  const range = openRange(state.table, fold.boundary);
+  compute(
+    state,
+    {
+      kind: "openRange",
+      channel,
+      range: range.number,
+      shard,
+      schema: fold.schema,
+      lives: range.lives,
+    },
+    { for: "holder" },
+  );
+  return range;
+}
+
+function closeGrowingRange(state: QueryWorkerState, through: number): void {
+  const range = growingRange(state);
+  if (range !== undefined) range.through = through;
+}

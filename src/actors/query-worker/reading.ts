@@ -1,0 +1,238 @@
+// Answers reads: each waits for what its view asks, then sees the rows of exactly one position.
+import { isPassed, sendBarrier } from "../../log/barrier.js";
+import { nextCommitAfter, sequenceAt } from "../../log/timeline.js";
+import { fromMs, type Timestamp, toIso } from "../../log/timestamp.js";
+import type { QueryMessage } from "../../messages/query.js";
+import { type Failure, QueryChannelReply, SearchChannelReply } from "../../messages/reply.js";
+import { Ticked } from "../../messages/wal.js";
+import type { DeliveryId, Now } from "../../system/actor.js";
+import type { ComputeJob, ComputeResult } from "../../system/compute.js";
+import { compute, expect, type QueryWorkerState, type Read, schemaOf } from "./state.js";
+
+/** After this many deliveries a read has felled two workers: it is not run a third time. */
+const deliveriesMax = 2;
+const barrierRetryMs = 100;
+
+export function applyRead(
+  state: QueryWorkerState,
+  delivery: DeliveryId,
+  deliveries: number,
+  message: QueryMessage,
+  now: Now,
+): void {
+  state.creditsOut -= 1;
+  const arrived = { atMs: now.monotonicMs, turn: state.turn };
+  const read: Read = { delivery, message, arrived, running: false, at: 0 };
+  state.reads.set(delivery, read);
+  if (deliveries > deliveriesMax) {
+    failRead(state, read, {
+      code: "failed-twice",
+      message: "two workers failed while they ran this read",
+      retryable: false,
+    });
+  }
+}
+
+/** Runs every read whose view is reached, and sends a barrier if one is called for. */
+export function decideReads(state: QueryWorkerState, now: Now): void {
+  let barrierNeeded = false;
+  for (const read of state.reads.values()) {
+    if (read.running) continue;
+    if (now.wallMs > read.message.deadlineMs) {
+      finishRead(state, read);
+      continue;
+    }
+    const step = nextStep(state, read, now);
+    if (step.step === "run") runRead(state, read, step.at);
+    if (step.step === "fail") failRead(state, read, step.failure);
+    if (step.step === "barrier") barrierNeeded = true;
+  }
+  if (barrierNeeded && now.monotonicMs >= state.barrierBlockedUntilMs) startBarrier(state, now);
+}
+
+type Step =
+  | { step: "run"; at: number }
+  | { step: "wait" }
+  | { step: "barrier" }
+  | { step: "fail"; failure: Failure };
+
+function nextStep(state: QueryWorkerState, read: Read, now: Now): Step {
+  const { view } = read.message;
+  const fold = state.fold;
+  if (fold === null) return { step: "wait" };
+  if (view.asOfTimestamp !== null) return asOfTimestampStep(state, read, view.asOfTimestamp, now);
+  const age = view.maxAgeMs;
+  if (age !== null && !isPassed(state.barrier, { arrived: read.arrived, maxAgeMs: age })) {
+    return { step: "barrier" };
+  }
+  const waitFor = Math.max(view.sessionSequence ?? 0, view.asOfSequence ?? 0);
+  if (fold.position.sequence < waitFor) return { step: "wait" };
+  if (view.asOfSequence === null) return { step: "run", at: fold.position.sequence };
+  return asOfSequenceStep(state, view.asOfSequence, now);
+}
+
+/** Settled once the fold has a commit at or past it: every later entry commits later. */
+function asOfTimestampStep(state: QueryWorkerState, read: Read, at: Timestamp, now: Now): Step {
+  const oldest = oldestReadable(state, now);
+  if (at < oldest) return tooOld(oldest);
+  const fold = state.fold;
+  if (fold === null || fold.position.sequence < (read.message.view.sessionSequence ?? 0)) {
+    return { step: "wait" };
+  }
+  if (fold.commit < at) return { step: "barrier" };
+  const floor = state.manifest?.readableFrom.sequence ?? 0;
+  return { step: "run", at: sequenceAt(state.timeline, at, floor) };
+}
+
+/** A position is readable as long as the next change after it was not made too long ago. */
+function asOfSequenceStep(state: QueryWorkerState, at: number, now: Now): Step {
+  const oldest = oldestReadable(state, now);
+  const changedAt = nextCommitAfter(state.timeline, at);
+  const floor = state.manifest?.readableFrom.sequence ?? 0;
+  const isCurrent = changedAt === null || changedAt > oldest;
+  return at >= floor && isCurrent ? { step: "run", at } : tooOld(oldest);
+}
+
+export function oldestReadable(state: QueryWorkerState, now: Now): Timestamp {
+  const windowMs = state.record?.settings.asOfWindowMs ?? 0;
+  const byClock = fromMs(Math.max(0, Math.floor(now.wallMs - windowMs)));
+  const byManifest = state.manifest?.readableFrom.commit ?? 0n;
+  return byClock > byManifest ? byClock : byManifest;
+}
+
+function tooOld(oldest: Timestamp): Step {
+  const message = `the oldest readable time is ${toIso(oldest)}`;
+  const hint = "read at a later time, or widen the collection's asOfWindow before you need it";
+  return { step: "fail", failure: { code: "as-of-too-old", message, hint, retryable: false } };
+}
+
+function startBarrier(state: QueryWorkerState, now: Now): void {
+  const sent = { atMs: now.monotonicMs, turn: state.turn };
+  const id = sendBarrier(state.barrier, state.incarnation, sent);
+  if (id === null) return;
+  state.outbox.push({
+    kind: "append",
+    id: expect(state, { for: "barrier" }),
+    message: Ticked.create({ channel: state.settings.channel }),
+    stamp: 0n,
+    request: id,
+    messageId: id,
+    connection: null,
+  });
+}
+
+/** The log took no tick: no answer can be as young as asked until it does again. */
+export function applyBarrierFailed(state: QueryWorkerState, detail: string, now: Now): void {
+  state.barrier.inFlight = null;
+  state.barrierBlockedUntilMs = now.monotonicMs + barrierRetryMs;
+  state.cause = `the log takes no ticks: ${detail}`;
+}
+
+function runRead(state: QueryWorkerState, read: Read, at: number): void {
+  read.running = true;
+  read.at = at;
+  compute(state, jobOf(state, read.message, at), { for: "read", delivery: read.delivery });
+}
+
+function jobOf(state: QueryWorkerState, message: QueryMessage, at: number): ComputeJob {
+  const { channel } = state.settings;
+  const ranges = state.table.ranges.filter((range) => range.count > 0);
+  const views = ranges.map((range) => ({ range: range.number, rowCount: range.count }));
+  const { filter, outputFields, limit } = message;
+  if (message.kind === "QueryChannel") {
+    const ids = message.ids === null ? null : integerKeys(state, message.ids);
+    const { mode } = message;
+    return { kind: "scan", channel, views, at, ids, filter, limit, mode, outputFields };
+  }
+  const { field, vectors, count, ef, exact } = message;
+  const { metric, dimension } = vectorField(state, field);
+  const common = { channel, views, at, field, metric, dimension, filter, outputFields };
+  return { kind: "search", ...common, vectors, count, limit: message.limit, ef, exact };
+}
+
+function vectorField(state: QueryWorkerState, name: string) {
+  const field = schemaOf(state).fields.find((candidate) => candidate.name === name);
+  if (field?.metric === undefined || field.dimension === undefined) {
+    throw new Error(`a search over '${name}', which is no vector field`);
+  }
+  return { metric: field.metric, dimension: field.dimension };
+}
+
+function integerKeys(
+  state: QueryWorkerState,
+  ids: readonly (string | bigint | number)[],
+): readonly (string | bigint)[] {
+  const isInteger = schemaOf(state).fields.some(
+    (field) => field.primaryKey && field.type === "Int64",
+  );
+  return ids.map((id) => (isInteger ? BigInt(id) : String(id)));
+}
+
+export function applyComputed(
+  state: QueryWorkerState,
+  delivery: DeliveryId,
+  result: { ok: true; value: ComputeResult } | { ok: false; detail: string },
+): void {
+  const read = state.reads.get(delivery);
+  if (read === undefined) return;
+  if (!result.ok) return failRead(state, read, unavailable(result.detail));
+  const value = result.value;
+  if (value.kind === "invalid") {
+    return failRead(state, read, {
+      code: "invalid-filter",
+      message: value.message,
+      retryable: false,
+    });
+  }
+  if (value.kind !== "searched" && value.kind !== "scanned") {
+    return failRead(state, read, unavailable(`a search thread answered '${value.kind}'`));
+  }
+  answerRead(state, read, value);
+}
+
+function answerRead(
+  state: QueryWorkerState,
+  read: Read,
+  value: Extract<ComputeResult, { kind: "searched" | "scanned" }>,
+): void {
+  const fields = { ...replyFields(state, read), failure: null, rows: value.rows };
+  const message =
+    value.kind === "searched"
+      ? SearchChannelReply.create({
+          ...fields,
+          counts: [...value.counts],
+          distances: new Uint8Array(
+            value.distances.buffer,
+            value.distances.byteOffset,
+            value.distances.byteLength,
+          ),
+        })
+      : QueryChannelReply.create({ ...fields, count: value.count });
+  state.outbox.push({ kind: "publish", message, messageId: null });
+  finishRead(state, read);
+}
+
+function replyFields(state: QueryWorkerState, read: Read) {
+  const { proxy, request, channel, attempt } = read.message;
+  const readTimestamp = state.fold?.commit ?? 0n;
+  return { proxy, request, channel, attempt, sequence: read.at, readTimestamp };
+}
+
+function failRead(state: QueryWorkerState, read: Read, failure: Failure): void {
+  const fields = { ...replyFields(state, read), failure, rows: null };
+  const message =
+    read.message.kind === "SearchChannel"
+      ? SearchChannelReply.create({ ...fields, counts: [], distances: new Uint8Array() })
+      : QueryChannelReply.create({ ...fields, count: 0 });
+  state.outbox.push({ kind: "publish", message, messageId: null });
+  finishRead(state, read);
+}
+
+function finishRead(state: QueryWorkerState, read: Read): void {
+  state.reads.delete(read.delivery);
+  state.outbox.push({ kind: "acknowledge", delivery: read.delivery });
+}
+
+function unavailable(detail: string): Failure {
+  return { code: "unavailable", message: detail, retryable: true };
+}

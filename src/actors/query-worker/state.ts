@@ -1,0 +1,146 @@
+// What a query worker knows: the rows of its channel, the reads that wait, and what is in hand.
+import { type Barrier, createBarrier, type Moment } from "../../log/barrier.js";
+import type { ChannelFold } from "../../log/channel-fold.js";
+import { createRowTable, type LoadedRows, type RowTable } from "../../log/row-table.js";
+import { createTimeline, type Timeline } from "../../log/timeline.js";
+import type { QueryMessage } from "../../messages/query.js";
+import type { CollectionRecord } from "../../messages/records.js";
+import type { CollectionSchema } from "../../rows/schema.js";
+import type { Manifest, ManifestSegment } from "../../storage/manifest.js";
+import type { Tombstone } from "../../storage/tombstones-file.js";
+import type { DeliveryId, Effect } from "../../system/actor.js";
+import type { ComputeJob } from "../../system/compute.js";
+
+export interface QueryWorkerSettings {
+  readonly host: string;
+  readonly channel: string;
+  readonly shard: number;
+  readonly collectionId: string;
+  readonly collectionKey: string;
+  /** How many reads the worker holds at once: what a frozen host strands at most. */
+  readonly readsMax: number;
+}
+
+export type Phase = "starting" | "loading" | "following" | "serving" | "damaged" | "stopping";
+
+/** A read that was delivered and not answered yet. */
+export interface Read {
+  readonly delivery: DeliveryId;
+  readonly message: QueryMessage;
+  readonly arrived: Moment;
+  running: boolean;
+  /** The position whose rows it is shown, once it runs. */
+  at: number;
+}
+
+/** Segments and tombstones on their way from the object store, until all are here. */
+export interface Loading {
+  readonly manifest: Manifest;
+  readonly rows: Map<string, LoadedSegment>;
+  readonly tombstones: Tombstone[];
+  waiting: number;
+}
+
+export interface LoadedSegment extends LoadedRows {
+  readonly number: number;
+  readonly commits: BigUint64Array;
+}
+
+/** A newer manifest on its way in: the segments that still have to be fetched for it. */
+export interface Adoption {
+  readonly manifest: Manifest;
+  readonly loaded: Map<string, LoadedSegment>;
+  waiting: number;
+}
+
+/** What an effect was for, by its id. */
+export type Purpose =
+  | { for: "record" }
+  | { for: "root" }
+  | { for: "manifest" }
+  | { for: "segment"; segment: ManifestSegment; number: number; adopting: boolean }
+  | { for: "tombstones" }
+  | { for: "index"; segmentId: string; number: number; field: string; key: string }
+  | { for: "holder" }
+  | { for: "barrier" }
+  | { for: "read"; delivery: DeliveryId };
+
+export interface QueryWorkerState {
+  readonly settings: QueryWorkerSettings;
+  incarnation: string;
+  /** Counts the messages applied, to order what the clock cannot. */
+  turn: number;
+  phase: Phase;
+  cause: string | null;
+  record: CollectionRecord | null;
+  /** The root's manifest number that was adopted last. */
+  adoptedNumber: number;
+  manifest: Manifest | null;
+  loading: Loading | null;
+  adoption: Adoption | null;
+  fold: ChannelFold | null;
+  /** Entries up to here were in the log before this worker followed it. */
+  replayThrough: number;
+  readonly table: RowTable;
+  readonly timeline: Timeline;
+  readonly barrier: Barrier;
+  barrierBlockedUntilMs: number;
+  /** Index files that searches can use: `<range number>/<field>`. */
+  readonly attached: Set<string>;
+  indexesWaiting: number;
+  readonly reads: Map<DeliveryId, Read>;
+  creditsOut: number;
+  readonly pending: Map<string, Purpose>;
+  nextId: number;
+  /** Effects that were called for and not handed to the host yet. */
+  outbox: Effect[];
+}
+
+export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
+  return {
+    settings,
+    incarnation: "",
+    turn: 0,
+    phase: "starting",
+    cause: null,
+    record: null,
+    adoptedNumber: 0,
+    manifest: null,
+    loading: null,
+    adoption: null,
+    fold: null,
+    replayThrough: 0,
+    table: createRowTable(),
+    timeline: createTimeline(),
+    barrier: createBarrier(),
+    barrierBlockedUntilMs: 0,
+    attached: new Set(),
+    indexesWaiting: 0,
+    reads: new Map(),
+    creditsOut: 0,
+    pending: new Map(),
+    nextId: 1,
+    outbox: [],
+  };
+}
+
+/** A fresh effect id under which the outcome will be recognised. */
+export function expect(state: QueryWorkerState, purpose: Purpose): string {
+  const id = String(state.nextId++);
+  state.pending.set(id, purpose);
+  return id;
+}
+
+export function compute(state: QueryWorkerState, job: ComputeJob, purpose: Purpose): void {
+  state.outbox.push({ kind: "compute", id: expect(state, purpose), job });
+}
+
+export function attachmentName(rangeNumber: number, field: string): string {
+  return `${rangeNumber}/${field}`;
+}
+
+export function schemaOf(state: QueryWorkerState): CollectionSchema {
+  if (state.record === null) throw new Error("the schema is asked for before it was read");
+  const { fields, dynamicFields } = state.record;
+  return { fields, dynamicFields };
+}

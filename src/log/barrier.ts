@@ -1,0 +1,51 @@
+// The barrier that makes a read as young as it asks: a tick of the worker's own, read back.
+
+/** When something happened: by the clock, and by the actor's count of the messages it applied. */
+export interface Moment {
+  readonly atMs: number;
+  /** Tells before from after where the clock shows the same time for both. */
+  readonly turn: number;
+}
+
+/** One barrier is in flight, one collects: reads that the flying one does not serve. */
+export interface Barrier {
+  /** When the newest barrier that was read back had been sent. */
+  passed: Moment;
+  inFlight: { readonly id: string; readonly sent: Moment } | null;
+  next: number;
+}
+
+/** What a read needs: a barrier sent no earlier than its arrival, less the age it bears. */
+export interface BarrierNeed {
+  readonly arrived: Moment;
+  readonly maxAgeMs: number;
+}
+
+export function createBarrier(): Barrier {
+  return { passed: { atMs: Number.NEGATIVE_INFINITY, turn: -1 }, inFlight: null, next: 1 };
+}
+
+function serves(sent: Moment, need: BarrierNeed): boolean {
+  if (sent.turn >= need.arrived.turn) return true;
+  return need.maxAgeMs > 0 && sent.atMs >= need.arrived.atMs - need.maxAgeMs;
+}
+
+export function isPassed(barrier: Barrier, need: BarrierNeed): boolean {
+  return serves(barrier.passed, need);
+}
+
+/** The id of a new barrier to append, or null while one is in flight. */
+export function sendBarrier(barrier: Barrier, writer: string, now: Moment): string | null {
+  if (barrier.inFlight !== null) return null;
+  const id = `${writer}-${barrier.next++}`;
+  barrier.inFlight = { id, sent: now };
+  return id;
+}
+
+/** An entry with this request id was read back from the log. */
+export function readBarrierBack(barrier: Barrier, request: string): boolean {
+  if (barrier.inFlight?.id !== request) return false;
+  barrier.passed = barrier.inFlight.sent;
+  barrier.inFlight = null;
+  return true;
+}
