@@ -46,6 +46,8 @@ export const newCollection = z.strictObject({
 });
 export type NewCollection = z.infer<typeof newCollection>;
 
+export const earlierRequestsMax = 16;
+
 /** Under `collections.<database>.<name>`: one key holds all that changes together. */
 export const collectionRecord = z.object({
   version: z.literal(1),
@@ -59,9 +61,23 @@ export const collectionRecord = z.object({
   settings: collectionSettings,
   /** The request that made the last change: a repeated command finds itself here. */
   request: z.string(),
+  /** The requests before that one, newest first: a late repeat must not bury a newer change. */
+  earlierRequests: z.array(z.string()).max(earlierRequestsMax).optional(),
   createdAtMs: z.number(),
 });
 export type CollectionRecord = z.infer<typeof collectionRecord>;
+
+/**
+ * Under `dropped.<collectionId>`, for longer than a command can live: a create that is delivered
+ * again after the drop must not bring the collection back.
+ */
+export const droppedRecord = z.object({
+  version: z.literal(1),
+  collectionId: subjectToken,
+  request: z.string(),
+  droppedAtMs: z.number(),
+});
+export type DroppedRecord = z.infer<typeof droppedRecord>;
 
 /** Under `assignments.<channel>`: which hosts hold a channel. */
 export const assignmentRecord = z.object({
@@ -104,8 +120,11 @@ export type SessionRecord = z.infer<typeof sessionRecord>;
 /** Under `leaders.<role>`: who acts; the others stand by. */
 export const leaderRecord = z.object({
   version: z.literal(1),
+  /** The host, and which run of the actor there: so no two write the same bytes. */
   holder: subjectToken,
+  incarnation: z.string(),
   epoch: z.number().int(),
+  /** Counts the renewals; -1 when the holder has given it up. */
   renewal: z.number().int(),
 });
 export type LeaderRecord = z.infer<typeof leaderRecord>;
@@ -122,6 +141,7 @@ export const collectionKey = (database: string, name: string): string =>
   `collections.${database}.${name}`;
 export const assignmentKey = (channel: string): string => `assignments.${channel}`;
 export const sessionKey = (host: string): string => `sessions.${host}`;
+export const droppedKey = (collectionId: string): string => `dropped.${collectionId}`;
 
 /** Records are JSON, so that an operator can read them with the `nats` tool. */
 export function encodeRecord(record: unknown): Uint8Array {
@@ -134,4 +154,20 @@ export function decodeRecord<Schema extends z.ZodType>(
   value: Uint8Array,
 ): z.infer<Schema> {
   return schema.parse(JSON.parse(Buffer.from(value).toString("utf8")));
+}
+
+export type ParsedRecord<Record> = { ok: true; record: Record } | { ok: false; reason: string };
+
+/** For who can go on without a record that does not fit. */
+export function parseRecord<Schema extends z.ZodType>(
+  schema: Schema,
+  value: Uint8Array,
+): ParsedRecord<z.infer<Schema>> {
+  try {
+    const parsed = schema.safeParse(JSON.parse(Buffer.from(value).toString("utf8")));
+    if (parsed.success) return { ok: true, record: parsed.data };
+    return { ok: false, reason: z.prettifyError(parsed.error) };
+  } catch (error) {
+    return { ok: false, reason: `not JSON (${String(error)})` };
+  }
 }
