@@ -18,19 +18,28 @@ const actorVocabulary = [
   "src/system/compute.ts",
 ];
 
+/** What any folder may name when it refuses something: the client's typed errors. */
+const errorVocabulary = ["src/contract/errors.ts", "src/contract/nearest.ts"];
+
 /** What each folder may import beside itself and packages. A new folder needs a line here. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  "src/rows": [],
+  "src/rows": errorVocabulary,
   "src/messages": ["src/rows"],
-  "src/filter": ["src/rows"],
-  "src/index": ["src/rows", "src/filter", "src/messages"],
+  "src/filter": ["src/rows", ...errorVocabulary],
+  "src/contract": ["src/rows", "src/messages", "src/filter", "src/system/client-request.ts"],
   "src/storage": ["src/rows", "src/messages"],
-  "src/log": ["src/rows", "src/messages", "src/storage", ...actorVocabulary],
-  "src/actors": [
-    ...["src/rows", "src/messages", "src/filter", "src/index", "src/storage", "src/log"],
-    ...actorVocabulary,
+  "src/index": ["src/rows", "src/messages"],
+  "src/segments": [
+    ...["src/rows", "src/messages", "src/filter", "src/index", "src/storage"],
+    "src/system/compute.ts",
   ],
-  "src/client": ["src/rows", "src/messages", "src/filter", "src/system/nats.ts"],
+  "src/log": ["src/rows", "src/messages", "src/storage", ...actorVocabulary],
+  "src/placement": ["src/rows", "src/messages", ...actorVocabulary],
+  "src/actors": [
+    ...["src/rows", "src/messages", "src/filter", "src/contract", "src/storage", "src/index"],
+    ...["src/segments", "src/log", "src/placement", ...actorVocabulary],
+  ],
+  "src/client": ["src/rows", "src/messages", "src/filter", "src/contract", "src/system/nats.ts"],
   "src/system": ["src"],
   scripts: ["src"],
   test: ["src", "scripts"],

@@ -4,6 +4,7 @@ import {
   builtinOf,
   type Finding,
   finding,
+  type Import,
   importsOf,
   nodesOf,
   packageOf,
@@ -35,17 +36,33 @@ const impureGlobals: Readonly<Record<string, string>> = {
   Atomics: "only the host shares memory with threads",
 };
 
-/** Pure members of names that are otherwise banned; `null` means all but those in `impure`. */
+/** Members that depend on their arguments alone, of names that are banned otherwise. */
 const pureMembers: Readonly<Record<string, readonly string[]>> = { Date: ["parse", "UTC"] };
+/** The only banned members, of names that are fine otherwise. */
 const impureMembers: Readonly<Record<string, readonly string[]>> = { Math: ["random"] };
 
+/** What Node's own modules offer that depends on its arguments alone, or never changes. */
 const pureBuiltins: Readonly<Record<string, readonly string[] | "all">> = {
   "node:crypto": ["createHash", "Hash"],
+  "node:os": ["endianness"],
   "node:buffer": "all",
   "node:assert": "all",
 };
 
-const impurePackages = new Set(["pino", "cockatiel", "commander", "cli-progress", "cli-table3"]);
+const impurePackages = new Set([
+  ...["nats", "nact", "hnswlib-node", "etcd3", "ioredis"],
+  ...["pino", "cockatiel", "commander", "cli-progress", "cli-table3"],
+]);
+
+function isImpure({ specifier, names }: Import): boolean {
+  const builtin = builtinOf(specifier);
+  if (builtin === undefined) {
+    const name = packageOf(specifier);
+    return impurePackages.has(name) || /^@(aws-sdk|nats-io|nact)\//.test(name);
+  }
+  const pure = pureBuiltins[builtin];
+  return pure !== "all" && !names.every((name) => pure?.includes(name) === true);
+}
 
 export function impurities(source: Source): readonly Finding[] {
   return [...impureNames(source), ...impureImports(source)];
@@ -75,8 +92,14 @@ function impureName(node: ts.Node): string | undefined {
     return `'${member === undefined ? name : `${name}.${member}`}': ${impure.join(", ")} is random`;
   }
   if (member !== undefined && pureMembers[name]?.includes(member) === true) return undefined;
+  if (name === "Date" && isConversion(node.parent)) return undefined;
   const instead = Object.hasOwn(impureGlobals, name) ? impureGlobals[name] : undefined;
   return instead === undefined ? undefined : `'${name}': ${instead}`;
+}
+
+/** `new Date(time)` turns a given time into another form; only without one it reads the clock. */
+function isConversion(node: ts.Node): boolean {
+  return ts.isNewExpression(node) && node.arguments?.length === 1;
 }
 
 /** The `now` of `Date.now`; undefined when the name is used in any other way. */
@@ -103,11 +126,11 @@ function isValue(node: ts.Identifier): boolean {
 }
 
 function impureImports(source: Source): readonly Finding[] {
-  return importsOf(source).flatMap(({ specifier, names, line }) => {
-    const builtin = builtinOf(specifier);
-    if (builtin === undefined && !impurePackages.has(packageOf(specifier))) return [];
-    const pure = builtin === undefined ? undefined : pureBuiltins[builtin];
-    if (pure === "all" || names.every((name) => pure?.includes(name))) return [];
-    return [{ path: source.path, line, message: `imports '${specifier}': ${asAnEffect}` }];
-  });
+  return importsOf(source)
+    .filter(isImpure)
+    .map(({ specifier, line }) => ({
+      path: source.path,
+      line,
+      message: `imports '${specifier}': ${asAnEffect}`,
+    }));
 }
