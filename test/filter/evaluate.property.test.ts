@@ -223,6 +223,6 @@ test("agrees with the naive evaluator on every row", () => {
     { numRuns: 2000 },
   );
   // The generator is of use only while it makes rows of each of the three kinds.
-  expect(passing).toBeGreaterThan(1000);
-  expect(unknown).toBeGreaterThan(1000);
+  expect(passing).toBeGreaterThan(200);
+  expect(unknown).toBeGreaterThan(200);
 });

@@ -141,13 +141,19 @@ describe("fuzz", () => {
     ..."0 1 -1 2.5 1e5 007 9223372036854775808 'x' \"y\" '%_' [1,2] ['k'] (year".split(" "),
     "\u{1f426}",
     "\0",
-    "year == 1",
     "meta['k'][0]",
-    "title like 'a%'",
   );
-  const soup = fc
-    .array(fc.tuple(words, fc.constantFrom("", " ", " ")), { maxLength: 30 })
-    .map((parts) => parts.flat().join(""));
+  const parts = fc.array(fc.tuple(words, fc.constantFrom("", " ")), { maxLength: 30 });
+  // Half of them are conditions with a stray word or two, so that some are filters.
+  const conditions = fc.constantFrom("ok", "year == 1", "title like 'a%'", "(a[0] in [1,'x'])");
+  const nearly = fc.array(
+    fc.tuple(fc.constantFrom("and", "or", "and not", "||!", "\n"), fc.oneof(conditions, words)),
+    { maxLength: 4 },
+  );
+  const soup = fc.oneof(
+    parts.map((pieces) => pieces.flat().join("")),
+    nearly.map((pieces) => ["ok", ...pieces.flat()].join(" ")),
+  );
   const columns = columnsOf([{ id: 1n, year: 1n, title: "x", ok: true, meta: { k: [1] } }, {}]);
 
   function check(text: string): boolean {
