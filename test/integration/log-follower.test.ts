@@ -1,0 +1,171 @@
+// Following a real log: in order, no faster than handled, over a killed broker, and honest about loss.
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { LogEntry, LogPosition } from "../../src/system/actor.js";
+import { deleteStream, purgeStream } from "../../src/system/jetstream.js";
+import { followLog } from "../../src/system/log-follower.js";
+import type { NatsLink } from "../../src/system/nats.js";
+import { createLogStream, streamSettingsDefault } from "../../src/system/streams.js";
+import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
+
+const channel = "c1-0";
+let harness: NatsHarness;
+let link: NatsLink;
+
+beforeEach(async () => {
+  harness = await startHarness();
+  link = await harness.connect("follower-test");
+  await createLogStream(link, channel, streamSettingsDefault);
+});
+afterEach(() => harness.close());
+
+async function append(count: number, bytes = 10): Promise<void> {
+  for (let n = 0; n < count; n += 1) {
+    const { kind } = await link.request(`wal.${channel}`, new Uint8Array(bytes));
+    expect(kind).toBe("ok");
+  }
+}
+
+function follow(after: LogPosition | null, handle: (entry: LogEntry) => Promise<void>) {
+  const entries: LogEntry[] = [];
+  const events: string[] = [];
+  const following = followLog(link, {
+    channel,
+    after,
+    started: (lastSequence) => void events.push(`started ${lastSequence}`),
+    entry: (entry) => {
+      entries.push(entry);
+      return handle(entry);
+    },
+    failed: (reason) => void events.push(reason),
+    report: () => undefined,
+  });
+  link.observe({ reconnected: () => following.resume() });
+  const sequences = () => entries.map(({ sequence }) => sequence);
+  const last = () => entries.at(-1) as LogPosition;
+  return { following, entries, events, sequences, last };
+}
+
+const atOnce = () => Promise.resolve();
+const upTo = (last: number, first = 1) =>
+  Array.from({ length: last - first + 1 }, (_, n) => first + n);
+
+describe("log follower", () => {
+  it("reads all there is, then what comes, within milliseconds", async () => {
+    await append(1_500);
+    const reader = follow(null, atOnce);
+    await waitUntil("the replay", () => reader.entries.length === 1_500);
+    expect(reader.events).toEqual(["started 1500"]);
+    await append(20);
+    await waitUntil("the live entries", () => reader.entries.length === 1_520);
+    expect(reader.sequences()).toEqual(upTo(1_520));
+    reader.following.stop();
+  });
+
+  it("goes on behind a position", async () => {
+    await append(10);
+    const first = follow(null, atOnce);
+    await waitUntil("ten", () => first.entries.length === 10);
+    first.following.stop();
+    const reader = follow(first.entries[6] as LogPosition, atOnce);
+    await waitUntil("three", () => reader.entries.length === 3);
+    expect(reader.sequences()).toEqual([8, 9, 10]);
+    reader.following.stop();
+  });
+
+  it("never holds more than a window of unhandled entries", async () => {
+    await append(40, 1_000_000);
+    await append(3_000);
+    let unhandled = 0;
+    let unhandledBytes = 0;
+    let unhandledMax = 0;
+    let bytesMax = 0;
+    const reader = follow(null, async ({ body }) => {
+      unhandled += 1;
+      unhandledBytes += body.length;
+      unhandledMax = Math.max(unhandledMax, unhandled);
+      bytesMax = Math.max(bytesMax, unhandledBytes);
+      await delay(2);
+      unhandled -= 1;
+      unhandledBytes -= body.length;
+    });
+    await waitUntil("the replay", () => reader.entries.length === 3_040);
+    expect(unhandledMax).toBeLessThanOrEqual(512 + 256);
+    expect(bytesMax).toBeLessThanOrEqual(13 * 1024 * 1024);
+    expect(reader.sequences()).toEqual(upTo(3_040));
+    reader.following.stop();
+  });
+
+  it("heals over a killed broker without a gap or a repeat, and starts once", async () => {
+    const reader = follow(null, atOnce);
+    for (let kill = 0; kill < 3; kill += 1) {
+      await append(200);
+      await harness.killServer();
+      await waitUntil("a connection", () => link.connected);
+    }
+    await append(100);
+    await waitUntil("all of them", () => reader.entries.length >= 700);
+    expect(reader.sequences()).toEqual(upTo(700));
+    expect(reader.events).toEqual(["started 0"]);
+    reader.following.stop();
+  });
+
+  it("says purged when it was overtaken, whether paused, new or disconnected", async () => {
+    await append(2_000);
+    let release = () => undefined as undefined;
+    const paused = new Promise<void>((done) => {
+      release = done;
+    });
+    const slow = follow(null, () => paused);
+    await waitUntil("the first window", () => slow.entries.length >= 512);
+    await purgeStream(link, `WAL_${channel}`, 1_900);
+    release();
+    await waitUntil("the failure", () => slow.events.length === 2);
+    expect(slow.events).toEqual(["started 2000", "purged"]);
+    expect(slow.sequences()).toEqual(upTo(slow.entries.length));
+
+    const fresh = follow(null, atOnce);
+    await waitUntil("the failure", () => fresh.events.length > 0);
+    expect(fresh.events).toEqual(["purged"]);
+    const position = slow.last();
+    const late = follow(position, atOnce);
+    await waitUntil("the failure", () => late.events.length > 0);
+    expect(late.events).toEqual(["purged"]);
+  });
+
+  it("says damaged when the tail was replaced under it, though the sequences look perfect", async () => {
+    await append(5);
+    await harness.stopServer();
+    const store = join(harness.directory, "store");
+    cpSync(store, `${store}-kept`, { recursive: true });
+    await harness.startServer();
+    await waitUntil("a connection", () => link.connected);
+    const reader = follow(null, atOnce);
+    await append(3);
+    await waitUntil("eight", () => reader.entries.length === 8);
+    await harness.stopServer();
+    rmSync(store, { recursive: true });
+    cpSync(`${store}-kept`, store, { recursive: true });
+    // Written by another before the reader looks.
+    await harness.startServer();
+    const other = await harness.connect("other");
+    for (let n = 0; n < 6; n += 1) await other.request(`wal.${channel}`, new Uint8Array(1));
+    await waitUntil("the failure", () => reader.events.length === 2);
+    expect(reader.events).toEqual(["started 5", "damaged"]);
+  });
+
+  it("says missing without a log, and damaged when the log was made anew", async () => {
+    await append(5);
+    const reader = follow(null, atOnce);
+    await waitUntil("five", () => reader.entries.length === 5);
+    await deleteStream(link, `WAL_${channel}`);
+    await waitUntil("the failure", () => reader.events.length === 2);
+    expect(reader.events).toEqual(["started 5", "missing"]);
+    await createLogStream(link, channel, streamSettingsDefault);
+    const again = follow(reader.last(), atOnce);
+    await waitUntil("the failure", () => again.events.length > 0);
+    expect(again.events).toEqual(["damaged"]);
+  });
+});

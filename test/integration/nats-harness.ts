@@ -1,0 +1,66 @@
+// A real nats-server on a free port with a store of its own, for one test file; killed by its pid.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { connectNats, type NatsLink } from "../../src/system/nats.js";
+import { findNatsServer, startNatsProcess } from "../../src/system/nats-process.js";
+
+export interface NatsHarness {
+  readonly url: string;
+  readonly directory: string;
+  connect(name: string): Promise<NatsLink>;
+  /** SIGKILL; the supervision starts it again at once. Resolves when it answers again. */
+  killServer(): Promise<void>;
+  stopServer(): Promise<void>;
+  /** On the same port. */
+  startServer(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startHarness(): Promise<NatsHarness> {
+  const program = findNatsServer(process.env);
+  if (program === undefined) throw new Error("there is no nats-server: npm run setup");
+  const directory = mkdtempSync(join(tmpdir(), "elanus-test-"));
+  const report = () => undefined;
+  let server = await startNatsProcess({ directory, port: 0, program, report });
+  const { port, url } = server;
+  const links: NatsLink[] = [];
+  return {
+    url,
+    directory,
+    async connect(name) {
+      const link = await connectNats({ servers: url, name, waitForServer: false });
+      links.push(link);
+      return link;
+    },
+    async killServer() {
+      const { pid } = server;
+      if (pid === undefined) throw new Error("the server is down already");
+      process.kill(pid, "SIGKILL");
+      await waitUntil("the server is back", () => server.pid !== undefined && server.pid !== pid);
+    },
+    stopServer: () => server.stop(),
+    async startServer() {
+      server = await startNatsProcess({ directory, port, program, report });
+    },
+    async close() {
+      for (const link of links) await link.close();
+      await server.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits for a condition and names what did not happen. */
+export async function waitUntil(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+): Promise<void> {
+  const until = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > until) throw new Error(`after ${timeoutMs} ms, not yet: ${what}`);
+    await delay(10);
+  }
+}
