@@ -20,4 +20,4 @@ export interface ClientError {
 
 export type ClientReply =
   | { ok: true; body: Uint8Array; contentType: "json" | "msgpack" }
-  | { ok: false; error: ClientError; contentType: "json" | "msgpack" };
+  | { ok: false; error: ClientError; body: Uint8Array; contentType: "json" | "msgpack" };

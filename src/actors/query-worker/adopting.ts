@@ -2,6 +2,7 @@
 import { deadThrough, type RowRange, removeRanges, replaceRanges } from "../../log/row-table.js";
 import { forgetBefore } from "../../log/timeline.js";
 import { DeadRowsCounted } from "../../messages/control.js";
+import { digestText } from "../../storage/key-digest.js";
 import { decodeManifest, type Manifest, type ManifestSegment } from "../../storage/manifest.js";
 import { attachIndexes } from "./indexes.js";
 import { adoptChannelState, bindLives, fetchSegment, stopServing } from "./loading.js";
@@ -122,7 +123,11 @@ function removeVanished(state: QueryWorkerState, manifest: Manifest): Check {
 function bindSegments(state: QueryWorkerState, manifest: Manifest): Check {
   for (const segment of manifest.segments) {
     const range = state.table.ranges.find((candidate) => candidate.through === segment.through);
-    if (range?.count !== segment.rowCount || range.digest !== segment.keyDigest) {
+    if (
+      !range ||
+      range.count !== segment.rowCount ||
+      digestText(range.digest) !== segment.keyDigest
+    ) {
       return {
         ok: false,
         reason: `segment ${segment.id} does not hold the rows that the log held`,

@@ -3,6 +3,7 @@ import { startFold } from "../../log/channel-fold.js";
 import { bear, kill, openRange, type RowRange } from "../../log/row-table.js";
 import { record as recordCommit } from "../../log/timeline.js";
 import { collectionRecord, decodeRecord } from "../../messages/records.js";
+import { digestText } from "../../storage/key-digest.js";
 import {
   decodeManifest,
   decodeRoot,
@@ -125,7 +126,7 @@ function finishLoading(state: QueryWorkerState, loading: Loading): void {
     const rows = loading.rows.get(segment.id);
     if (rows === undefined) throw new Error("a segment is missing after loading");
     const range = replaySegment(state, manifest, segment, rows, replay);
-    if (range.digest !== segment.keyDigest || range.count !== segment.rowCount) {
+    if (digestText(range.digest) !== segment.keyDigest || range.count !== segment.rowCount) {
       return stopServing(state, `segment ${segment.id} does not hold the rows it should`);
     }
     bindLives(state, range);

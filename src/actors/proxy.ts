@@ -1,0 +1,348 @@
+// Takes clients' requests in: validates, routes by key, waits for the log or the workers, answers.
+import { clientError } from "../contract/errors.js";
+import { parseRequest } from "../contract/requests.js";
+import type { AnyMessage } from "../messages/catalogue.js";
+import {
+  AllocateTimestamp,
+  AlterCollection,
+  CreateCollection,
+  DropCollection,
+  FlushChannel,
+} from "../messages/command.js";
+import { CollectionChanged } from "../messages/control.js";
+import { queryMessages } from "../messages/query.js";
+import { replyMessages } from "../messages/reply.js";
+import { RowsDeleted, RowsInserted, RowsUpserted } from "../messages/wal.js";
+import { defineActor, type Effect, type Now, type Outcome } from "../system/actor.js";
+import type { ClientRequest } from "../system/client-request.js";
+import {
+  applyCollection,
+  findCollection,
+  forgetCollection,
+  keyOf,
+  knownCollection,
+  refuseUnknown,
+} from "./proxy/collections.js";
+import {
+  applyCollectionReply,
+  applyFlushReply,
+  resendCommand,
+  startChange,
+  startCreate,
+  startFlush,
+} from "./proxy/commanding.js";
+import {
+  applyGrowing,
+  applyRoot,
+  finishDescribe,
+  settle,
+  startDescribe,
+} from "./proxy/describing.js";
+import { foundKeys, respondCount, respondQuery, respondSearch } from "./proxy/merging.js";
+import { applyCollections, applySessions, startOverview } from "./proxy/overviewing.js";
+import {
+  applyReadReply,
+  failureOf,
+  hedge,
+  isComplete,
+  startFindingKeys,
+  startRead,
+} from "./proxy/reading.js";
+import { refuse, refuseWith, respondError } from "./proxy/responding.js";
+import { applyTimestamp } from "./proxy/stamping.js";
+import {
+  expect,
+  initialState,
+  type KnownCollection,
+  type ProxySettings,
+  type ProxyState,
+  type ReadPart,
+  type ReadReply,
+  type Request,
+} from "./proxy/state.js";
+import {
+  applyAppended,
+  applyAppendFailed,
+  applyOriginal,
+  startDeleteByIds,
+  startDeleteOfFound,
+  startInsert,
+} from "./proxy/writing.js";
+
+/** How often deadlines and hedges are looked at while requests are in flight. */
+const sweepMs = 50;
+
+function apply(state: ProxyState, outcome: Outcome, now: Now): void {
+  switch (outcome.kind) {
+    case "Started":
+      return start(state, outcome.incarnation);
+    case "Stopping":
+      state.stopping = true;
+      return;
+    case "ClientRequested":
+      return applyClientRequest(state, outcome.request, now);
+    case "Announced":
+      return applyMessage(state, outcome.message, now);
+    case "TimerFired":
+      return sweep(state, now);
+    default:
+      return applyExpected(state, outcome, now);
+  }
+}
+
+function start(state: ProxyState, incarnation: string): void {
+  state.incarnation = incarnation;
+  state.outbox.push(
+    { kind: "listen", definitions: [CollectionChanged], token: null, from: "new" },
+    { kind: "listen", definitions: replyMessages, token: incarnation, from: "new" },
+  );
+}
+
+function applyClientRequest(state: ProxyState, asked: ClientRequest, now: Now): void {
+  const { id: clientId, contentType, connection } = asked;
+  if (state.requests.size >= state.settings.requestsMax || state.stopping) {
+    const code = state.stopping ? "unavailable" : "overloaded";
+    const error = clientError(code, "this proxy takes no more requests now", "retry, with a pause");
+    return respondError(state, clientId, contentType, error, clientId);
+  }
+  const parsed = parseRequest(asked);
+  if (!parsed.ok) return respondError(state, clientId, contentType, parsed.error, clientId);
+  const { call } = parsed;
+  const id = String(state.nextId++);
+  const request: Request = {
+    id,
+    clientId,
+    contentType,
+    connection,
+    call,
+    requestId: call.requestId ?? `${state.incarnation}-${id}`,
+    arrivedAtMs: now.monotonicMs,
+    deadlineMonotonicMs: now.monotonicMs + call.timeoutMs,
+    deadlineWallMs: now.wallMs + call.timeoutMs,
+    collection: null,
+    work: { kind: "waiting" },
+  };
+  state.requests.set(id, request);
+  route(state, request, now);
+}
+
+/** Requests that need a collection wait for its record; the others start at once. */
+function route(state: ProxyState, request: Request, now: Now): void {
+  const { call } = request;
+  switch (call.operation) {
+    case "create-collection":
+      return startCreate(state, request, call, now);
+    case "list-collections":
+    case "health":
+    case "cluster":
+      return startOverview(state, request);
+    case "drop-collection":
+    case "alter-collection": {
+      const id = expect(state, { for: "fresh-collection", request: request.id });
+      state.outbox.push({ kind: "readMetadata", id, key: keyOf(request) });
+      return;
+    }
+    default: {
+      const collection = findCollection(state, request, now);
+      if (collection !== null) startCall(state, request, collection, now);
+    }
+  }
+}
+
+function startCall(
+  state: ProxyState,
+  request: Request,
+  collection: KnownCollection,
+  now: Now,
+): void {
+  request.collection = collection;
+  const { call } = request;
+  switch (call.operation) {
+    case "insert":
+    case "upsert":
+      return startInsert(state, request, collection, call, now);
+    case "delete":
+      if (call.filter !== null) return startFindingKeys(state, request, collection, call, now);
+      return startDeleteByIds(state, request, collection, call, now);
+    case "search":
+    case "query":
+    case "count":
+      return startRead(state, request, collection, call, now);
+    case "flush":
+      return startFlush(state, request, collection, call, now);
+    case "describe-collection":
+      return startDescribe(state, request, collection, now);
+    case "drop-collection":
+    case "alter-collection":
+      return startChange(state, request, collection, call, now);
+  }
+}
+
+function applyMessage(state: ProxyState, message: AnyMessage, now: Now): void {
+  if (message.kind === "CollectionChanged") return forgetCollection(state, message.metadataKey);
+  if (message.kind === "TimestampReply") return applyTimestamp(state, message.timestamp, now);
+  if (!("request" in message)) return;
+  const request = state.requests.get(message.request);
+  if (request === undefined) return;
+  if (message.kind === "CollectionReply") applyCollectionReply(state, request, message);
+  if (message.kind === "FlushReply") applyFlushReply(state, request, message);
+  if (message.kind === "SearchChannelReply" || message.kind === "QueryChannelReply") {
+    applyRead(state, request, message, now);
+  }
+}
+
+function applyRead(state: ProxyState, request: Request, reply: ReadReply, now: Now): void {
+  const parts = readPartsOf(request);
+  const part = parts?.get(reply.channel);
+  if (parts === null || part === undefined || !applyReadReply(state, part, reply)) return;
+  if (!isComplete(parts)) return;
+  const failure = failureOf(parts);
+  if (failure !== null) return refuse(state, request, failure);
+  finishRead(state, request, parts, now);
+}
+
+function readPartsOf(request: Request): Map<string, ReadPart> | null {
+  if (request.work.kind === "read") return request.work.parts;
+  return request.work.kind === "describe" ? request.work.description.parts : null;
+}
+
+function finishRead(
+  state: ProxyState,
+  request: Request,
+  parts: Map<string, ReadPart>,
+  now: Now,
+): void {
+  const { call, collection } = request;
+  if (collection === null) throw new Error("a read without its collection");
+  switch (call.operation) {
+    case "search":
+      return respondSearch(state, request, collection, call, parts);
+    case "query":
+      return respondQuery(state, request, collection, call, parts);
+    case "count":
+      return respondCount(state, request, collection, call, parts);
+    case "delete":
+      return startDeleteOfFound(state, request, call, foundKeys(parts, collection), now);
+    default:
+      return finishDescribe(state, request);
+  }
+}
+
+function applyExpected(state: ProxyState, outcome: Outcome, now: Now): void {
+  if (!("id" in outcome)) return;
+  const purpose = state.pending.get(outcome.id);
+  if (purpose === undefined) return;
+  state.pending.delete(outcome.id);
+  if (purpose.for === "collection") {
+    if (outcome.kind !== "MetadataRead") return;
+    for (const request of applyCollection(state, purpose.key, outcome.result, now)) {
+      route(state, request, now);
+    }
+    return;
+  }
+  const request = state.requests.get(purpose.request);
+  if (request === undefined) return;
+  switch (outcome.kind) {
+    case "Appended":
+      if (purpose.for === "append") applyAppended(state, request, purpose.channel, outcome);
+      return;
+    case "AppendFailed":
+      return applyAppendFailed(state, request, outcome.reason, outcome.detail);
+    case "EntryRead":
+      if (purpose.for === "original") {
+        applyOriginal(state, request, purpose.channel, outcome.entry);
+      }
+      return;
+    case "MetadataRead":
+      if (!outcome.result.ok)
+        return refuseWith(state, request, "unavailable", outcome.result.detail);
+      if (purpose.for === "root") {
+        applyRoot(state, request, purpose.channel, outcome.result.entry);
+      }
+      if (purpose.for === "fresh-collection") {
+        const known = knownCollection(outcome.result.entry, now);
+        if (known === null) refuseUnknown(state, request);
+        else startCall(state, request, known, now);
+      }
+      return;
+    case "MetadataListed":
+      if (!outcome.result.ok)
+        return refuseWith(state, request, "unavailable", outcome.result.detail);
+      return applyListed(state, request, outcome.result.entries, now);
+    case "ObjectRead":
+      if (purpose.for !== "manifest") return;
+      return settle(
+        state,
+        request,
+        purpose.channel,
+        outcome.result.ok ? outcome.result.bytes : null,
+      );
+  }
+}
+
+function applyListed(
+  state: ProxyState,
+  request: Request,
+  entries: Parameters<typeof applyGrowing>[2],
+  now: Now,
+): void {
+  const { call } = request;
+  if (call.operation === "list-collections") return applyCollections(state, request, call, entries);
+  if (call.operation === "health" || call.operation === "cluster") {
+    return applySessions(state, request, call, entries, now);
+  }
+  applyGrowing(state, request, entries);
+}
+
+function sweep(state: ProxyState, now: Now): void {
+  state.sweeping = false;
+  for (const request of state.requests.values()) {
+    if (now.monotonicMs >= request.deadlineMonotonicMs) {
+      const text = "no complete answer by the deadline";
+      const hint = "retry; a write with the same requestId is not done twice";
+      refuseWith(state, request, "deadline-exceeded", text, hint);
+      continue;
+    }
+    if (request.work.kind === "command") resendCommand(state, request, request.work, now);
+    const parts = readPartsOf(request);
+    if (parts !== null) hedge(state, parts, now);
+  }
+}
+
+function decide(state: ProxyState, _now: Now): readonly Effect[] {
+  if (state.requests.size > 0 && !state.sweeping) {
+    state.sweeping = true;
+    state.outbox.push({ kind: "timer", id: "sweep", afterMs: sweepMs });
+  }
+  const effects = state.outbox;
+  state.outbox = [];
+  return effects;
+}
+
+export const proxy = defineActor<ProxySettings, ProxyState>({
+  name: "proxy",
+  accepts: [...replyMessages, CollectionChanged],
+  emits: [
+    RowsInserted,
+    RowsUpserted,
+    RowsDeleted,
+    ...queryMessages,
+    CreateCollection,
+    DropCollection,
+    AlterCollection,
+    FlushChannel,
+    AllocateTimestamp,
+  ],
+  initial: initialState,
+  apply,
+  decide,
+  status: (state) => ({
+    phase: state.stopping ? "stopping" : "serving",
+    cause: null,
+    figures: {
+      requests: state.requests.size,
+      refused: state.refused,
+      collections: state.collections.size,
+    },
+  }),
+});

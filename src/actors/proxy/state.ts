@@ -1,0 +1,144 @@
+// What a proxy knows: the requests in flight, the collections they are about, the oracle's time.
+import type { Call, DeleteCall, InsertCall, ReadCall } from "../../contract/calls.js";
+import type { AnyMessage } from "../../messages/catalogue.js";
+import type { MessageOf } from "../../messages/define.js";
+import type { QueryMessage } from "../../messages/query.js";
+import type { CollectionRecord } from "../../messages/records.js";
+import type { QueryChannelReply, SearchChannelReply } from "../../messages/reply.js";
+import type { CollectionSchema, Key } from "../../rows/schema.js";
+import type { Effect } from "../../system/actor.js";
+
+export interface ProxySettings {
+  readonly proxy: string;
+  /** Requests in flight; beyond it clients get 'overloaded'. */
+  readonly requestsMax: number;
+  /** The largest entry of the log. */
+  readonly entryBytesMax: number;
+}
+
+export interface KnownCollection {
+  readonly record: CollectionRecord;
+  readonly schema: CollectionSchema;
+  readonly revision: number;
+  readonly readAtMs: number;
+}
+
+/** A client's request from its arrival to its answer. */
+export interface Request {
+  /** The number by which replies and outcomes name it. */
+  readonly id: string;
+  readonly clientId: string;
+  readonly contentType: "json" | "msgpack";
+  readonly connection: number;
+  readonly call: Call;
+  /** The client's request id, or one made for it. */
+  readonly requestId: string;
+  readonly arrivedAtMs: number;
+  readonly deadlineMonotonicMs: number;
+  readonly deadlineWallMs: number;
+  collection: KnownCollection | null;
+  work: Work;
+}
+
+export type ReadReply = MessageOf<typeof SearchChannelReply> | MessageOf<typeof QueryChannelReply>;
+
+/** One channel's part of a read: asked again when no answer comes, the first answer counts. */
+export interface ReadPart {
+  message: QueryMessage;
+  readonly firstSentAtMs: number;
+  attempts: number;
+  reply: ReadReply | null;
+}
+
+/** One shard's entry of a write. */
+export interface WritePart {
+  readonly channel: string;
+  readonly shard: number;
+  readonly rows: number;
+  acknowledged: { sequence: number; duplicate: boolean } | null;
+  /** A delete: how many keys the entry names. */
+  deleted: number;
+  /** Of the entry that an earlier attempt appended, while that is being read. */
+  sequence?: number;
+}
+
+/** What a request is at. */
+export type Work =
+  | { kind: "waiting" }
+  | {
+      kind: "write";
+      call: InsertCall | DeleteCall;
+      keys: readonly Key[] | null;
+      parts: Map<string, WritePart>;
+    }
+  | { kind: "read"; call: ReadCall | DeleteCall; parts: Map<string, ReadPart> }
+  | { kind: "command"; messages: Map<string, AnyMessage>; sentAtMs: number }
+  | { kind: "describe"; description: Description };
+
+/** What is gathered for `describe-collection`. */
+export interface Description {
+  readonly parts: Map<string, ReadPart>;
+  readonly manifests: Map<string, ChannelDescription>;
+  growing: ReadonlyMap<string, number> | null;
+  waiting: number;
+}
+
+export interface ChannelDescription {
+  checkpoint: number;
+  segments: number;
+  indexed: number;
+  storedRows: number;
+}
+
+export type Purpose =
+  | { for: "collection"; key: string }
+  | { for: "fresh-collection"; request: string }
+  | { for: "append"; request: string; channel: string }
+  | { for: "original"; request: string; channel: string }
+  | { for: "list"; request: string }
+  | { for: "sessions"; request: string }
+  | { for: "root"; request: string; channel: string }
+  | { for: "manifest"; request: string; channel: string }
+  | { for: "growing"; request: string };
+
+export interface ProxyState {
+  readonly settings: ProxySettings;
+  /** The address of replies: new with each start, so that no old answer finds a new request. */
+  incarnation: string;
+  readonly requests: Map<string, Request>;
+  readonly collections: Map<string, KnownCollection>;
+  /** Requests that wait for a collection's record, by its key. */
+  readonly awaited: Map<string, string[]>;
+  oracle: { timestamp: bigint; readAtMs: number } | null;
+  oracleAskedAtMs: number;
+  sweeping: boolean;
+  stopping: boolean;
+  refused: number;
+  readonly pending: Map<string, Purpose>;
+  nextId: number;
+  outbox: Effect[];
+}
+
+export function initialState(settings: ProxySettings): ProxyState {
+  return {
+    settings,
+    incarnation: "",
+    requests: new Map(),
+    collections: new Map(),
+    awaited: new Map(),
+    oracle: null,
+    oracleAskedAtMs: Number.NEGATIVE_INFINITY,
+    sweeping: false,
+    stopping: false,
+    refused: 0,
+    pending: new Map(),
+    nextId: 1,
+    outbox: [],
+  };
+}
+
+export function expect(state: ProxyState, purpose: Purpose): string {
+  const id = String(state.nextId++);
+  state.pending.set(id, purpose);
+  return id;
+}
