@@ -69,9 +69,7 @@ function findHeaderDamage(
   }
   const topLevel = view.getInt32(48, true);
   const entryPoint = view.getUint32(52, true);
-  if (entryPoint >= count) return "an entry point that is no row";
-  if (levels[entryPoint] !== topLevel) return "an entry point on the wrong level";
-  return undefined;
+  return levels[entryPoint] === topLevel ? undefined : "a wrong entry point";
 }
 
 function findRowDamage(

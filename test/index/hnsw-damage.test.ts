@@ -21,8 +21,8 @@ function tryOut(damaged: Uint8Array): string {
   if ("reason" in index) return index.reason;
   for (const query of queries) {
     const { offsets } = index.search(query, 20, 60, undefined);
-    expect(new Set(offsets).size).toBe(offsets.length);
-    expect(offsets.every((offset) => offset < shape.count)).toBe(true);
+    const distinct = new Set(offsets.filter((offset) => offset < shape.count));
+    expect(distinct.size).toBe(offsets.length);
     const rest = { k: 5, ef: 1, rowCount: shape.count, allowed: undefined, exact: false };
     const hits = searchSegment({ slab, index, query, allowedCount: shape.count, ...rest });
     expect([...slab.distancesTo(query, hits.offsets)]).toEqual([...hits.distances]);
@@ -49,7 +49,7 @@ describe("a damaged graph", () => {
         const outcome = tryOut(damaged);
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
     expect([...outcomes.keys()].sort()).toEqual(["damaged graph", "searched"]);
   });
