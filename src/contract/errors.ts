@@ -72,7 +72,7 @@ export function payloadTooLarge(rows: number, bytes: number, bytesMax: number): 
   const fitting = Math.min(rows - 1, Math.floor((rows * bytesMax) / bytes));
   const message = `${rows} rows are ${bytes} bytes; a part of a request may be ${bytesMax}`;
   if (fitting < 1) return clientError("payload-too-large", message, "a single row is too large");
-  const hint = `about ${fitting} rows of this size would fit: send parts 0, 1, ... of one requestId`;
+  const hint = `about ${fitting} such rows would fit: send parts 0, 1, ... of one requestId`;
   return clientError("payload-too-large", message, hint);
 }
 

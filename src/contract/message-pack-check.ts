@@ -114,7 +114,7 @@ class Checker {
 
   private container(isMap: boolean, size: number): string | null {
     const items = isMap ? size * 2 : size;
-    // Every item takes a byte at least, so a length that cannot be met is refused before it is used.
+    // An item takes a byte at least: a length that cannot be met is refused before it is used.
     if (items > this.body.length - this.position) return "the body ends in the middle of a value";
     if (this.open.length >= nestingMax) return `it nests more than ${nestingMax} levels deep`;
     this.open.push({ isMap, size, left: items });

@@ -1,4 +1,4 @@
-// JSON values as rows and requests carry them: bounded, finite, without keys that JavaScript reserves.
+// JSON values in rows and requests: bounded, finite, without keys that JavaScript reserves.
 
 export const jsonDepthMax = 64;
 export const jsonBytesMax = 64 * 1024;
