@@ -1,0 +1,18 @@
+// The approximate index as the segments use it, so that a simulation can plug in an exact one.
+import {
+  buildHnsw,
+  type HnswBuild,
+  type HnswExpectation,
+  type HnswFailure,
+  type HnswIndex,
+  loadHnsw,
+} from "../index/hnsw.js";
+
+export interface IndexEngine {
+  /** The index file. Synchronous and long: only on a thread of its own. */
+  buildHnsw(build: HnswBuild): Uint8Array;
+  /** Expects bytes whose hash was compared. */
+  loadHnsw(bytes: Uint8Array, expected: HnswExpectation): HnswIndex | HnswFailure;
+}
+
+export const hnswEngine: IndexEngine = { buildHnsw, loadHnsw };

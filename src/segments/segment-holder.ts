@@ -1,0 +1,89 @@
+// One range of a channel in a search thread: its columns, its indexes, its rows' lives.
+import type { HnswIndex } from "../index/hnsw.js";
+import { searchSegment } from "../index/segment-search.js";
+import type { Hits } from "../index/top-k.js";
+import type { RowBatch } from "../rows/columns.js";
+import type { CollectionSchema } from "../rows/schema.js";
+import type { RowLives } from "../system/compute.js";
+import { createGrowableColumns, type GrowableColumns } from "./growable-columns.js";
+import { narrow, type RowSelection, selectLiving } from "./row-selection.js";
+
+export interface VectorQuery {
+  readonly field: string;
+  readonly query: Float32Array;
+  readonly k: number;
+  readonly ef: number;
+  readonly exact: boolean;
+}
+
+export class SegmentHolder {
+  readonly columns: GrowableColumns;
+  /** Null until the fold has given them: a loaded segment is invisible before. */
+  lives: RowLives | null;
+  private readonly indexes = new Map<string, HnswIndex>();
+
+  constructor(schema: CollectionSchema, lives: RowLives | null, rows = 0) {
+    this.columns = createGrowableColumns(schema, rows);
+    this.lives = lives;
+  }
+
+  get count(): number {
+    return this.columns.count;
+  }
+
+  append(batch: RowBatch): void {
+    this.columns.append(batch);
+  }
+
+  /** The rows that a read at position `at` sees, of the first `rowCount`. */
+  living(rowCount: number, at: number): RowSelection {
+    if (this.lives === null) throw new Error("the range has no lives yet");
+    if (rowCount > this.count) throw new Error(`${rowCount} rows asked of ${this.count}`);
+    return selectLiving(this.lives, rowCount, at);
+  }
+
+  /** Leaves out the rows without a vector in this field. */
+  withVector(selection: RowSelection, field: string): RowSelection {
+    return narrow(selection, this.columns.vectors(field)?.valid);
+  }
+
+  search({ field, query, k, ef, exact }: VectorQuery, selection: RowSelection): Hits {
+    const vectors = this.columns.vectors(field);
+    if (vectors === undefined) throw new Error(`'${field}' is no vector field`);
+    return searchSegment({
+      slab: vectors.slab,
+      index: this.indexes.get(field),
+      query,
+      k,
+      ef,
+      rowCount: selection.count,
+      allowed: selection.flags,
+      allowedCount: selection.selected,
+      exact,
+    });
+  }
+
+  /** The sequence at which a row was born: its place in the log. */
+  birthOf(offset: number): number {
+    return this.lives?.born[offset] ?? Number.NaN;
+  }
+
+  takeRows(offsets: Uint32Array, fields: readonly string[]): RowBatch {
+    return this.columns.takeRows(offsets, fields);
+  }
+
+  /** An index of all rows that the range will ever have. It replaces an earlier one. */
+  attach(field: string, index: HnswIndex): void {
+    if (index.count !== this.count) {
+      throw new Error(`an index of ${index.count} rows for a range of ${this.count}`);
+    }
+    this.indexes.get(field)?.free();
+    this.indexes.set(field, index);
+  }
+
+  /** Gives native memory back at once; a search that goes on over the range scans from here on. */
+  drop(): void {
+    for (const index of this.indexes.values()) index.free();
+    this.indexes.clear();
+  }
+}

@@ -1,0 +1,141 @@
+// How jobs and results cross to a thread and back: as few copies as is safe.
+import type { Column, RowBatch } from "../rows/columns.js";
+import type { Key } from "../rows/schema.js";
+import type { Invalid } from "../segments/run-reads.js";
+import type { ScanPart } from "../segments/scan-ranges.js";
+import type { SearchPart } from "../segments/search-ranges.js";
+import type { ComputeJob, ComputeResult, RowLives } from "./compute.js";
+
+export interface JobMessage {
+  readonly id: number;
+  readonly job: ComputeJob;
+  /** A read of which other threads do a part: answer with rows as columns, to be merged. */
+  readonly isPart: boolean;
+}
+
+export type ReadPart = SearchPart | ScanPart | Invalid;
+export type ThreadValue = ComputeResult | ReadPart;
+
+export type ThreadMessage =
+  | { readonly id: number; readonly ok: true; readonly value: PackedValue }
+  | { readonly id: number; readonly ok: false; readonly detail: string };
+
+type Loaded = Extract<ComputeResult, { kind: "segmentLoaded" }>;
+/** Bigints cost little as one array and much one by one. */
+type PackedLoaded = Omit<Loaded, "keys"> & { readonly keys: readonly Key[] | BigInt64Array };
+type PackedValue = Exclude<ThreadValue, Loaded> | PackedLoaded;
+
+export interface Packed<Value> {
+  readonly value: Value;
+  readonly transfers: ArrayBuffer[];
+}
+
+type View = Uint8Array | Float64Array | Uint32Array | BigUint64Array | BigInt64Array;
+
+/**
+ * The job with bytes of its own. They are copied, since whoever asked may keep them, and so may
+ * others with views of the same network buffer, all of which a clone would take along.
+ */
+export function packJob(job: ComputeJob): Packed<ComputeJob> {
+  const transfers: ArrayBuffer[] = [];
+  const copied = (bytes: Uint8Array) => {
+    const copy = new Uint8Array(bytes);
+    transfers.push(copy.buffer);
+    return copy;
+  };
+  return { value: withBytes(job, copied), transfers };
+}
+
+function withBytes(job: ComputeJob, copied: (bytes: Uint8Array) => Uint8Array): ComputeJob {
+  switch (job.kind) {
+    case "openRange":
+    case "bindLives":
+      assertShared(job.lives);
+      return job;
+    case "appendRows": {
+      if (job.lives !== null) assertShared(job.lives);
+      return { ...job, entry: { ...job.entry, rows: copied(job.entry.rows) } };
+    }
+    case "encodeSegment": {
+      const entries = job.entries.map((entry) => ({ ...entry, rows: copied(entry.rows) }));
+      return { ...job, entries };
+    }
+    case "search":
+      return { ...job, vectors: copied(job.vectors) };
+    case "buildIndex":
+      return { ...job, bytes: copied(job.bytes) };
+    default:
+      return job;
+  }
+}
+
+/** A thread with a copy of the lives would never hear of another death. */
+function assertShared({ born, died }: RowLives): void {
+  const isShared = [born, died].every(({ buffer }) => buffer instanceof SharedArrayBuffer);
+  if (!isShared) throw new Error("the lives of rows must lie in shared memory");
+}
+
+/** Results belong to nobody else, so their memory moves. */
+export function packValue(value: ThreadValue): Packed<PackedValue> {
+  const transfers: ArrayBuffer[] = [];
+  const moved = <Kind extends View>(view: Kind): Kind => {
+    const own = view.byteLength === view.buffer.byteLength ? view : (view.slice() as Kind);
+    const { buffer } = own;
+    if (buffer instanceof ArrayBuffer && !transfers.includes(buffer)) transfers.push(buffer);
+    return own;
+  };
+  return { value: withMoved(value, moved), transfers };
+}
+
+type Move = <Kind extends View>(view: Kind) => Kind;
+
+function withMoved(value: ThreadValue, moved: Move): PackedValue {
+  if (!("kind" in value)) return movedPart(value, moved);
+  switch (value.kind) {
+    case "segmentLoaded": {
+      const { keys, sequences, rowNumbers, commits } = value;
+      return {
+        ...value,
+        keys: typeof keys[0] === "bigint" ? moved(BigInt64Array.from(keys as bigint[])) : keys,
+        sequences: moved(sequences),
+        rowNumbers: moved(rowNumbers),
+        commits: moved(commits),
+      };
+    }
+    case "searched": {
+      const rows = value.rows === null ? null : moved(value.rows);
+      return { ...value, distances: moved(value.distances), rows };
+    }
+    case "scanned":
+      return { ...value, rows: value.rows === null ? null : moved(value.rows) };
+    case "encoded":
+    case "indexBuilt":
+      return { ...value, bytes: moved(value.bytes) };
+    case "compacted":
+      return { ...value, bytes: value.bytes === null ? null : moved(value.bytes) };
+    default:
+      return value;
+  }
+}
+
+function movedPart(part: SearchPart | ScanPart, moved: Move): SearchPart | ScanPart {
+  const rows = part.rows === null ? null : movedBatch(part.rows, moved);
+  if (!("counts" in part)) return { ...part, rows };
+  return { ...part, distances: moved(part.distances), births: moved(part.births), rows };
+}
+
+function movedBatch({ count, columns }: RowBatch, moved: Move): RowBatch {
+  const own = new Map<string, Column>();
+  for (const [name, column] of columns) {
+    const valid = column.valid === undefined ? undefined : moved(column.valid);
+    const isArray = column.type === "VarChar" || column.type === "JSON";
+    const values = isArray ? column.values : moved(column.values as Uint8Array);
+    own.set(name, { ...column, values, valid } as Column);
+  }
+  return { count, columns: own };
+}
+
+export function unpackValue(value: PackedValue): ThreadValue {
+  if (!("kind" in value) || value.kind !== "segmentLoaded") return value as ThreadValue;
+  return { ...value, keys: Array.from(value.keys as ArrayLike<Key>) };
+}
