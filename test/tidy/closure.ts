@@ -1,5 +1,5 @@
 // Purity through and through: the rules of actors hold for all that an actor runs, however deep.
-import { impurities } from "./purity.js";
+import { impuritiesOnceLoaded } from "./purity.js";
 import { type Finding, importsOf, type Source } from "./source.js";
 
 /** What is impure in the files that those of `pure` run, with a shortest way to each. */

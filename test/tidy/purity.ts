@@ -64,7 +64,17 @@ function isImpure({ specifier, names }: Import): boolean {
   return pure !== "all" && !names.every((name) => pure?.includes(name) === true);
 }
 
+/** For actors and messages themselves. */
 export function impurities(source: Source): readonly Finding[] {
+  const awaits = nodesOf(source).filter(ts.isAwaitExpression);
+  return [
+    ...impuritiesOnceLoaded(source),
+    ...awaits.map((node) => finding(source, node, `'await': ${asAnEffect}`)),
+  ];
+}
+
+/** For what they run: such a file may await while it loads, for instance to compile WebAssembly. */
+export function impuritiesOnceLoaded(source: Source): readonly Finding[] {
   return [...impureNames(source), ...impureImports(source)];
 }
 
@@ -77,7 +87,6 @@ function impureNames(source: Source): readonly Finding[] {
 
 function asynchrony(node: ts.Node): string | undefined {
   if (node.kind === ts.SyntaxKind.AsyncKeyword) return `'async': ${asAnEffect}`;
-  if (ts.isAwaitExpression(node)) return `'await': ${asAnEffect}`;
   if (ts.isMetaProperty(node)) return "'import.meta': the environment comes with the settings";
   return undefined;
 }

@@ -135,6 +135,14 @@ describe("actors are pure all the way down", () => {
     expect(message).toContain("src/actors/proxy.ts -> src/storage/keys.ts -> src/storage/stamp.ts");
     expect(more).toEqual([]);
   });
+  test("lets a file await while it loads, and never later", () => {
+    const below = (text: string) => {
+      const uses = parse("src/actors/proxy.ts", 'import { hash } from "../storage/hash.js";');
+      return impureBelow([uses, parse("src/storage/hash.ts", text)], isActor).length;
+    };
+    expect(below("const hash = await compile();")).toBe(0);
+    expect(below("const hash = async () => await compile();")).toBe(1);
+  });
   test("does not follow types", () => {
     expect(messagesOf('import type { Key } from "../storage/keys.js";')).toEqual([]);
   });
