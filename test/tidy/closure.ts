@@ -13,7 +13,7 @@ export function impureBelow(
     const source = byPath.get(way.at(-1) ?? "");
     if (source === undefined || pure(source.path)) return [];
     const route = `run by actors: ${way.join(" -> ")}; import its types only, or make it pure`;
-    return impurities(source).map((found) => ({
+    return impuritiesOnceLoaded(source).map((found) => ({
       ...found,
       message: `${found.message} (${route})`,
     }));
