@@ -60,15 +60,14 @@ function textMatcher(parts: readonly string[]): (value: string) => boolean {
   if (parts.length === 1) return (value) => value === first;
   const middle = parts.slice(1, -1);
   return (value) => {
-    const end = value.length - last.length;
-    if (end < first.length || !value.startsWith(first) || !value.endsWith(last)) return false;
+    if (!value.startsWith(first) || !value.endsWith(last)) return false;
     let position = first.length;
     for (const part of middle) {
       const at = value.indexOf(part, position);
       if (at === -1) return false;
       position = at + part.length;
     }
-    return position <= end;
+    return position <= value.length - last.length;
   };
 }
 

@@ -70,7 +70,8 @@ function columnOf(
     case "VarChar":
       return { type, valid, values: cells.map((cell) => (cell ?? "") as string) };
     case "JSON":
-      return { type, valid, values: cells };
+      // What a null row holds says nothing.
+      return { type, valid, values: cells.map((cell) => cell ?? { k: 5 }) };
     case "FloatVector":
       throw new Error("filters take no vectors");
   }

@@ -116,6 +116,7 @@ describe("grammar", () => {
     ["not not ok", "ok == true"],
     ["not ok == true", "ok == false"],
     ["not ok != true", "ok != false"],
+    ["not !ok == true", "ok == true"],
     ["not ok in [true]", "ok in false"],
     ["true == not ok", "ok == false"],
   ])("precedence: %s", (text, expected) => {
