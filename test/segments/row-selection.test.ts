@@ -1,0 +1,61 @@
+// Which rows a read sees, against looking at each row by itself.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  narrow,
+  offsetsOf,
+  type RowSelection,
+  selectLiving,
+} from "../../src/segments/row-selection.js";
+
+const never = Number.POSITIVE_INFINITY;
+
+interface Row {
+  readonly born: number;
+  readonly died: number;
+  readonly mark: number;
+}
+
+const rowsArbitrary: fc.Arbitrary<Row[]> = fc
+  .array(fc.tuple(fc.nat({ max: 3 }), fc.option(fc.nat({ max: 9 })), fc.nat({ max: 1 })))
+  .map((steps) => {
+    let born = 1;
+    return steps.map(([step, life, mark]) => {
+      born += step;
+      return { born, died: life === null ? never : born + life, mark };
+    });
+  });
+
+function expectSelected(selection: RowSelection, expected: readonly number[]): void {
+  expect([...offsetsOf(selection)]).toEqual(expected);
+  expect(selection.selected).toBe(expected.length);
+}
+
+test("a row is seen from its birth until just before its death", () => {
+  fc.assert(
+    fc.property(rowsArbitrary, fc.nat({ max: 60 }), fc.nat(), (rows, at, cut) => {
+      const rowCount = rows.length === 0 ? 0 : cut % (rows.length + 1);
+      const lives = {
+        born: Float64Array.from(rows, (row) => row.born),
+        died: Float64Array.from(rows, (row) => row.died),
+      };
+      const seen = rows.slice(0, rowCount).flatMap((row, offset) => {
+        return row.born <= at && row.died > at ? [offset] : [];
+      });
+      const living = selectLiving(lives, rowCount, at);
+      expectSelected(living, seen);
+      const marks = Uint8Array.from(rows, (row) => row.mark);
+      expectSelected(
+        narrow(living, marks),
+        seen.filter((offset) => marks[offset] === 1),
+      );
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("nothing is written down where all rows are seen", () => {
+  const lives = { born: Float64Array.of(1, 2, 3), died: new Float64Array(3).fill(never) };
+  expect(selectLiving(lives, 3, 3)).toEqual({ count: 3, flags: undefined, selected: 3 });
+  expect(selectLiving(lives, 3, 2)).toEqual({ count: 2, flags: undefined, selected: 2 });
+});
