@@ -72,10 +72,12 @@ function wrongBytes(given: number, dimension: number): ValueProblem {
 
 function writeBase64(target: Target, at: number, value: string): ValueProblem | null {
   const size = target.dimension * 4;
-  const padded = Math.ceil(size / 3) * 4;
-  // The decoder skips what is not base64; a text of the exact length leaves it nothing to skip.
-  const fits = value.length === padded || value.length === Math.ceil((size * 4) / 3);
-  if (!fits || target.bytes.write(value, at * 4, size, "base64") !== size) {
+  const letters = Math.ceil((size * 4) / 3);
+  const padding = "=".repeat((4 - (letters % 4)) % 4);
+  const isPadded = value.length === letters + padding.length && value.endsWith(padding);
+  // The decoder skips what is not base64; exactly as many letters as it needs leave none to skip.
+  if (!(value.length === letters || isPadded)) return wrongBase64(value, target.dimension);
+  if (target.bytes.write(value, at * 4, size, "base64") !== size) {
     return wrongBase64(value, target.dimension);
   }
   return problemOfFloats(target, at);

@@ -41,7 +41,7 @@ describe("create-collection", () => {
           sealRows: 65_536,
           sealBytes: 67_108_864,
           sealAgeMs: 600_000,
-          indexRowsMin: 2_048,
+          indexRowsMin: 12_800,
           mergeBytes: 1_073_741_824,
         },
         fields: [

@@ -1,0 +1,73 @@
+// Vectors in each of their forms are the same vector.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { readVectors, vectorWriter } from "../../src/rows/vector-value.js";
+
+const float = fc.float({ noNaN: true, noDefaultInfinity: true });
+const vector = fc
+  .array(float, { minLength: 1, maxLength: 70 })
+  .map((all) => Float32Array.from(all));
+
+function formsOf(floats: Float32Array): unknown[] {
+  const bytes = Buffer.from(floats.buffer, floats.byteOffset, floats.byteLength);
+  const unaligned = Buffer.concat([Buffer.alloc(1), bytes]).subarray(1);
+  const base64 = bytes.toString("base64");
+  const unpadded = base64.replaceAll("=", "");
+  const forUrls = bytes.toString("base64url");
+  return [Array.from(floats), floats, bytes, unaligned, base64, unpadded, forUrls];
+}
+
+describe("a vector", () => {
+  it("is the same as numbers, as bytes and as base64", () => {
+    fc.assert(
+      fc.property(vector, (floats) => {
+        for (const form of formsOf(floats)) {
+          expect(readVectors([form], floats.length)).toEqual({ ok: true, vectors: floats });
+        }
+      }),
+    );
+  });
+
+  it("as base64 is refused when one letter is none", () => {
+    const junk = fc.constantFrom(" ", "\n", "!", "=", "\u00e9", "\u0000");
+    fc.assert(
+      fc.property(vector, junk, fc.nat(), fc.boolean(), (floats, letter, at, padded) => {
+        const base64 = Buffer.from(floats.buffer).toString("base64");
+        const whole = padded ? base64 : base64.replaceAll("=", "");
+        const place = at % whole.replaceAll("=", "").length;
+        const broken = whole.slice(0, place) + letter + whole.slice(place + 1);
+        expect(readVectors([broken], floats.length).ok).toBe(false);
+        expect(readVectors([whole.slice(0, place) + letter + whole], floats.length).ok).toBe(false);
+      }),
+    );
+  });
+
+  it("may be subnormal, and is rounded from doubles", () => {
+    const read = readVectors([[1e-45, 0.1, -0, 3.4028234663852886e38]], 4);
+    if (!read.ok) throw new Error(read.error.message);
+    const { vectors } = read;
+    expect(vectors[0]).toBeGreaterThan(0);
+    expect(vectors[1]).toBe(Math.fround(0.1));
+    expect(Object.is(vectors[2], -0)).toBe(true);
+    expect(vectors[3]).toBe(3.4028234663852886e38);
+  });
+
+  it("goes to its own place and nowhere else", () => {
+    const memory = new Float32Array(8).fill(9);
+    const write = vectorWriter(memory.subarray(1, 7), 2);
+    expect(write([1, 2], 1)).toBeNull();
+    expect(write(Buffer.from(Float32Array.of(3, 4).buffer), 2)).toBeNull();
+    expect(write(Buffer.from(Float32Array.of(5, 6).buffer).toString("base64"), 0)).toBeNull();
+    expect(Array.from(memory)).toEqual([9, 5, 6, 1, 2, 3, 4, 9]);
+  });
+
+  it("of a search is named by its number", () => {
+    expect(readVectors([[1, 2], [3]], 2)).toMatchObject({
+      ok: false,
+      error: {
+        code: "dimension-mismatch",
+        message: "vectors[1] has 1 dimensions, not 2",
+      },
+    });
+  });
+});
