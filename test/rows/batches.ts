@@ -51,9 +51,17 @@ function columnArbitrary(count: number): fc.Arbitrary<Column> {
   const valid = listOf(fc.integer({ min: 0, max: 1 }), count);
   return fc
     .tuple(valuesArbitrary(count), fc.option(valid))
-    .map(([column, bits]) =>
-      bits === null ? column : { ...column, valid: Uint8Array.from(bits) },
-    );
+    .map(([column, bits]) => (bits === null ? column : withNulls(column, Uint8Array.from(bits))));
+}
+
+/** A null row holds a zero value: formats that leave bits out give that back. */
+function withNulls(column: Column, valid: Uint8Array): Column {
+  if (column.type !== "Bool") return { ...column, valid };
+  return {
+    ...column,
+    values: column.values.map((bit, row) => bit & (valid[row] as number)),
+    valid,
+  };
 }
 
 export const batches: fc.Arbitrary<RowBatch> = fc.nat({ max: 20 }).chain((count) =>
