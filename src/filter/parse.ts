@@ -11,6 +11,12 @@ export type FilterResult =
   | { readonly ok: true; readonly filter: Filter }
   | { readonly ok: false; readonly message: string; readonly hint?: string };
 
+/**
+ * Logic is SQL's: a test of a null, or of a JSON key that is not there, is unknown, its negation
+ * too, and only rows of which the filter is true pass; `is null` asks for the others. `not` binds
+ * tighter than comparisons and `in` (as in Milvus) but looser than `like` and `is null`: before a
+ * Bool field it needs no parentheses, `not (a == 1)` does, and `not a == 1` is told so.
+ */
 export function parseFilter(text: string, schema: CollectionSchema): FilterResult {
   const filter = filterOf(text, schema);
   if (!isProblem(filter)) return { ok: true, filter };
