@@ -14,8 +14,8 @@ export const thresholds = z.strictObject({
     .min(1)
     .default(64 * 1024 * 1024),
   sealAgeMs: z.int().min(100).default(600_000),
-  /** Segments with fewer rows are scanned; an index would not pay. */
-  indexRowsMin: z.int().min(1).default(2_048),
+  /** Segments with fewer rows get no index: at the default `ef` they are scanned faster. */
+  indexRowsMin: z.int().min(1).default(12_800),
   /** Neighbouring segments are merged up to this size. */
   mergeBytes: z
     .int()
