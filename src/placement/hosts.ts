@@ -1,0 +1,74 @@
+// Which hosts live, as far as one watcher can tell: those whose sessions it has seen change.
+import { parseRecord, type Role, type SessionRecord, sessionRecord } from "../messages/records.js";
+import type { MetadataEntry } from "../system/actor.js";
+
+export interface HostSeen {
+  readonly key: string;
+  readonly session: SessionRecord;
+  readonly revision: number;
+  /** How long the revision has stood still, of the time in which the watcher looked. */
+  readonly silentMs: number;
+}
+
+export interface Hosts {
+  readonly ttlMs: number;
+  readonly seen: Map<string, HostSeen>;
+  lastListMs: number | null;
+}
+
+export function createHosts(ttlMs: number): Hosts {
+  return { ttlMs, seen: new Map(), lastListMs: null };
+}
+
+/**
+ * Takes in a list of all sessions. A time in which the watcher could not look counts only for as
+ * long as a look is due: while the metadata store is away no host can renew its session either.
+ */
+export function observeSessions(
+  hosts: Hosts,
+  entries: readonly MetadataEntry[],
+  monotonicMs: number,
+): void {
+  const sinceLast = hosts.lastListMs === null ? 0 : monotonicMs - hosts.lastListMs;
+  const watchedMs = Math.min(sinceLast, hosts.ttlMs / 2);
+  hosts.lastListMs = monotonicMs;
+  const before = new Map(hosts.seen);
+  hosts.seen.clear();
+  for (const entry of entries) {
+    const parsed = parseRecord(sessionRecord, entry.value);
+    if (!parsed.ok) continue;
+    const { host } = parsed.record;
+    const last = before.get(host);
+    const silentMs = last?.revision === entry.revision ? last.silentMs + watchedMs : 0;
+    const { key, revision } = entry;
+    hosts.seen.set(host, { key, session: parsed.record, revision, silentMs });
+  }
+}
+
+/** The hosts of a role that live, by name. */
+export function livingHosts(hosts: Hosts, role: Role): string[] {
+  return [...hosts.seen.values()]
+    .filter((host) => isLiving(hosts, host) && host.session.roles.includes(role))
+    .map((host) => host.session.host)
+    .sort();
+}
+
+export function isLiving(hosts: Hosts, host: HostSeen): boolean {
+  return host.silentMs < hosts.ttlMs;
+}
+
+/** Where a channel is served: what the hosts say of their own query workers. */
+export function servedChannels(hosts: Hosts): Set<string> {
+  const served = new Set<string>();
+  for (const { session } of hosts.seen.values()) {
+    for (const { actor, channel, phase } of session.actors) {
+      if (actor !== "query-worker" || phase !== "serving" || channel === null) continue;
+      served.add(servedName(channel, session.host));
+    }
+  }
+  return served;
+}
+
+export function servedName(channel: string, host: string): string {
+  return `${channel}@${host}`;
+}
