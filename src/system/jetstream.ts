@@ -62,6 +62,12 @@ export interface ConsumerConfiguration {
   readonly mem_storage?: boolean;
 }
 
+export interface ConsumerInfo {
+  readonly name: string;
+  /** Messages that it had still to deliver then. */
+  readonly num_pending: number;
+}
+
 /** One message of a stream, read by its sequence. */
 export interface StoredMessage {
   readonly sequence: number;
@@ -154,12 +160,12 @@ export async function createConsumer(
   link: NatsLink,
   stream: string,
   config: ConsumerConfiguration,
-): Promise<ApiResult<{ name: string }>> {
+): Promise<ApiResult<ConsumerInfo>> {
   const operation =
     config.durable_name === undefined
       ? `CONSUMER.CREATE.${stream}`
       : `CONSUMER.DURABLE.CREATE.${stream}.${config.durable_name}`;
-  return callJetStream<{ name: string }>(link, operation, { stream_name: stream, config });
+  return callJetStream<ConsumerInfo>(link, operation, { stream_name: stream, config });
 }
 
 export const deleteConsumer = (link: NatsLink, stream: string, consumer: string) =>

@@ -13,7 +13,7 @@ import {
   readStreamInfo,
 } from "./jetstream.js";
 import type { NatsLink } from "./nats.js";
-import { createPull, type Delivery } from "./pull.js";
+import { type Delivery, Pull } from "./pull.js";
 import { logStreamOf } from "./streams.js";
 
 export interface FollowSettings {
@@ -173,7 +173,7 @@ function startReading(
   const ended = new Promise<{ reason: string; gapAt: number | null }>((done) => {
     finish = done;
   });
-  const pull = createPull(link, logStreamOf(channel), consumer, {
+  const pull = new Pull(link, logStreamOf(channel), consumer, {
     delivered: onDelivered,
     ended: askForMore,
     lost: (reason) => end(reason),

@@ -1,7 +1,7 @@
 // Appends to the channels' logs: owns the acknowledgements, and what may be sent again after a loss.
 import { apiErrors } from "./jetstream.js";
 import type { LogSpace } from "./log-space.js";
-import type { Headers, NatsLink, NatsMessage } from "./nats.js";
+import type { Headers, NatsLink, NatsMessage, Subscription } from "./nats.js";
 
 export interface Append {
   readonly channel: string;
@@ -19,15 +19,6 @@ export type AppendResult =
   | { ok: true; sequence: number; duplicate: boolean }
   /** As the outcome `AppendFailed` has it: the last two are perhaps appended. */
   | { ok: false; reason: "full" | "missing" | "disconnected" | "timeout"; detail: string };
-
-export interface LogPublisher {
-  /** Those of one caller reach the log in the order of the calls, unless the connection is lost. */
-  append(append: Append): Promise<AppendResult>;
-  /** After a reconnect, when streams are there again. */
-  resume(): void;
-  close(): void;
-  readonly pending: { readonly messages: number; readonly bytes: number };
-}
 
 export interface LogPublisherLimits {
   readonly messagesMax: number;
@@ -56,117 +47,128 @@ interface Pending {
   settle(result: AppendResult): void;
 }
 
-export function createLogPublisher(
-  link: NatsLink,
-  space: LogSpace,
-  limits: LogPublisherLimits = logPublisherLimitsDefault,
-): LogPublisher {
-  const inbox = link.newInbox();
+export class LogPublisher {
+  readonly #link: NatsLink;
+  readonly #space: LogSpace;
+  readonly #limits: LogPublisherLimits;
+  readonly #inbox: string;
+  readonly #subscription: Subscription;
+  readonly #timer: NodeJS.Timeout;
   /** In the order of their sending, for the order of a resend. */
-  const table = new Map<string, Pending>();
-  let bytes = 0;
-  let count = 0;
-  /** From the loss of a connection until `resume`: what may be resent goes first. */
-  let isResuming = false;
+  readonly #table = new Map<string, Pending>();
+  #bytes = 0;
+  #count = 0;
+  /** From the loss of a connection until `resume`: what may be sent again goes first. */
+  #isResuming = false;
 
-  const subscription = link.subscribe(`${inbox}.*`, onAcknowledgement);
-  const timer = setInterval(check, checkEveryMs);
-  link.observe({ disconnected: onDisconnect });
-
-  function onAcknowledgement(message: NatsMessage): void {
-    const key = message.subject.slice(inbox.length + 1);
-    const pending = table.get(key);
-    if (pending === undefined) return;
-    const result = resultOf(message);
-    // JetStream cannot say yet, or we cannot know: the timer sends it again, where it may.
-    if (result === null) return;
-    settle(key, pending, result);
+  constructor(link: NatsLink, space: LogSpace, limits = logPublisherLimitsDefault) {
+    this.#link = link;
+    this.#space = space;
+    this.#limits = limits;
+    this.#inbox = link.newInbox();
+    this.#subscription = link.subscribe(`${this.#inbox}.*`, (message) => this.#onAnswer(message));
+    this.#timer = setInterval(() => this.#check(), checkEveryMs);
+    link.observe({ disconnected: () => this.#onDisconnect() });
   }
 
-  function settle(key: string, pending: Pending, result: AppendResult): void {
-    table.delete(key);
-    bytes -= pending.append.body.length;
-    pending.settle(result);
+  get pending(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.#table.size, bytes: this.#bytes };
   }
 
-  function onDisconnect(): void {
-    isResuming = true;
-    for (const [key, pending] of [...table]) {
-      if (pending.append.connection === null) pending.sentAtMs = null;
-      else settle(key, pending, disconnected("the connection was lost before the answer"));
+  /** Those of one caller reach the log in the order of the calls, unless the connection is lost. */
+  async append(append: Append): Promise<AppendResult> {
+    if (append.connection === null) return this.#enter(append);
+    const admission = this.#space.admits(append.channel, append.body.length + headerBytes);
+    const isAdmitted = typeof admission === "boolean" ? admission : await admission;
+    // The look at the log's size takes its time: the connection may have ended meanwhile.
+    if (append.connection !== this.#link.generation || !this.#link.connected) {
+      return disconnected("the connection on which the request came has ended");
+    }
+    if (isAdmitted) return this.#enter(append);
+    return { ok: false, reason: "full", detail: "the log is at 90% of its size limit" };
+  }
+
+  /** After a reconnect, when streams are there again. */
+  resume(): void {
+    this.#isResuming = false;
+    for (const [key, pending] of [...this.#table]) {
+      if (pending.sentAtMs === null) this.#send(key, pending);
     }
   }
 
-  function check(): void {
-    const now = performance.now();
-    for (const [key, pending] of [...table]) {
-      if (now >= pending.deadlineAtMs) {
-        const detail = `no acknowledgement within ${limits.deadlineMs} ms`;
-        settle(key, pending, { ok: false, reason: "timeout", detail });
-      } else if (isResendable(pending) && now - (pending.sentAtMs ?? 0) > resendAfterMs) {
-        send(key, pending);
-      }
+  close(): void {
+    clearInterval(this.#timer);
+    this.#subscription.close();
+    for (const [key, pending] of [...this.#table]) {
+      this.#settle(key, pending, disconnected("closed"));
     }
   }
 
-  const isResendable = ({ append }: Pending) => append.connection === null && !isResuming;
+  #enter(append: Append): Promise<AppendResult> {
+    const { messagesMax, bytesMax, deadlineMs } = this.#limits;
+    if (this.#table.size >= messagesMax || this.#bytes + append.body.length > bytesMax) {
+      const detail = `${this.#table.size} appends (${this.#bytes} bytes) wait for their answer`;
+      return Promise.resolve({ ok: false, reason: "timeout", detail });
+    }
+    return new Promise((resolve) => {
+      const key = String(this.#count++);
+      const deadlineAtMs = performance.now() + deadlineMs;
+      const pending: Pending = { append, deadlineAtMs, sentAtMs: null, settle: resolve };
+      this.#table.set(key, pending);
+      this.#bytes += append.body.length;
+      if (append.connection !== null || !this.#isResuming) this.#send(key, pending);
+    });
+  }
 
-  function send(key: string, pending: Pending): void {
-    const { subject, body, headers } = pending.append;
-    const sent = link.publish(subject, body, { headers, reply: `${inbox}.${key}` });
+  #send(key: string, pending: Pending): void {
+    const { subject, body, headers, connection } = pending.append;
+    const reply = `${this.#inbox}.${key}`;
+    const sent = this.#link.publish(subject, body, { headers, reply });
     if (sent.ok) {
       pending.sentAtMs = performance.now();
     } else if (sent.reason === "refused") {
       const detail = `${body.length} bytes are more than the server takes`;
-      settle(key, pending, { ok: false, reason: "full", detail });
-    } else if (pending.append.connection !== null) {
-      settle(key, pending, disconnected("there is no connection"));
+      this.#settle(key, pending, { ok: false, reason: "full", detail });
+    } else if (connection !== null) {
+      this.#settle(key, pending, disconnected("there is no connection"));
     }
   }
 
-  function enter(append: Append): Promise<AppendResult> {
-    const tableIsFull =
-      table.size >= limits.messagesMax || bytes + append.body.length > limits.bytesMax;
-    if (tableIsFull) {
-      const detail = `${table.size} appends (${bytes} bytes) wait for their acknowledgement`;
-      return Promise.resolve({ ok: false, reason: "timeout", detail });
-    }
-    return new Promise((resolve) => {
-      const key = String(count++);
-      const deadlineAtMs = performance.now() + limits.deadlineMs;
-      const pending: Pending = { append, deadlineAtMs, sentAtMs: null, settle: resolve };
-      table.set(key, pending);
-      bytes += append.body.length;
-      if (append.connection !== null || !isResuming) send(key, pending);
-    });
+  #settle(key: string, pending: Pending, result: AppendResult): void {
+    this.#table.delete(key);
+    this.#bytes -= pending.append.body.length;
+    pending.settle(result);
   }
 
-  async function enterClients(append: Append): Promise<AppendResult> {
-    const admission = space.admits(append.channel, append.body.length + headerBytes);
-    const admitted = typeof admission === "boolean" ? admission : await admission;
-    // The look at the log's size takes its time: the connection may have ended meanwhile.
-    if (append.connection !== link.generation || !link.connected) {
-      return disconnected("the connection on which the request came has ended");
-    }
-    if (admitted) return enter(append);
-    return { ok: false, reason: "full", detail: "the log is at 90% of its size limit" };
+  #onAnswer(message: NatsMessage): void {
+    const key = message.subject.slice(this.#inbox.length + 1);
+    const pending = this.#table.get(key);
+    if (pending === undefined) return;
+    const result = resultOf(message);
+    // Null: JetStream cannot say yet. The timer sends it again, where it may.
+    if (result !== null) this.#settle(key, pending, result);
   }
 
-  return {
-    append: (append) => (append.connection === null ? enter(append) : enterClients(append)),
-    resume() {
-      isResuming = false;
-      for (const [key, pending] of [...table]) if (pending.sentAtMs === null) send(key, pending);
-    },
-    close() {
-      clearInterval(timer);
-      subscription.close();
-      for (const [key, pending] of [...table]) settle(key, pending, disconnected("closed"));
-    },
-    get pending() {
-      return { messages: table.size, bytes };
-    },
-  };
+  #onDisconnect(): void {
+    this.#isResuming = true;
+    for (const [key, pending] of [...this.#table]) {
+      if (pending.append.connection === null) pending.sentAtMs = null;
+      else this.#settle(key, pending, disconnected("the connection was lost before the answer"));
+    }
+  }
+
+  #check(): void {
+    const now = performance.now();
+    for (const [key, pending] of [...this.#table]) {
+      const isResendable = pending.append.connection === null && !this.#isResuming;
+      if (now >= pending.deadlineAtMs) {
+        const detail = `no acknowledgement within ${this.#limits.deadlineMs} ms`;
+        this.#settle(key, pending, { ok: false, reason: "timeout", detail });
+      } else if (isResendable && now - (pending.sentAtMs ?? 0) > resendAfterMs) {
+        this.#send(key, pending);
+      }
+    }
+  }
 }
 
 function disconnected(detail: string): AppendResult {

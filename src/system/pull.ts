@@ -1,9 +1,10 @@
 // Pulls messages from a consumer, never more than were asked for: the one source of back-pressure.
 import { nanoseconds, nextMessageSubject } from "./jetstream.js";
-import type { NatsLink, NatsMessage } from "./nats.js";
+import type { NatsLink, NatsMessage, Subscription } from "./nats.js";
 
 /** A message as a consumer delivers it. */
 export interface Delivery {
+  readonly subject: string;
   readonly sequence: number;
   readonly appendedAtUs: number;
   /** How often it was delivered, this time included. */
@@ -22,13 +23,6 @@ export interface PullHandlers {
   lost(reason: string): void;
 }
 
-export interface Pull {
-  /** How many messages may still come. */
-  readonly outstanding: number;
-  ask(messages: number, bytesMax?: number): void;
-  close(): void;
-}
-
 const expiresMs = 5_000;
 /** The server ends a request by itself; when it does not, it has forgotten it. */
 const patienceMs = expiresMs + 2_000;
@@ -43,85 +37,87 @@ interface Request {
  * The client's own iterator asks for the next message before this one was taken, and after a
  * reconnect it may wait for half a minute; this asks when told and is done when told.
  */
-export function createPull(
-  link: NatsLink,
-  stream: string,
-  consumer: string,
-  handlers: PullHandlers,
-): Pull {
-  const subject = nextMessageSubject(stream, consumer);
-  const inbox = link.newInbox();
+export class Pull {
+  readonly #link: NatsLink;
+  readonly #subject: string;
+  readonly #inbox: string;
+  readonly #handlers: PullHandlers;
+  readonly #subscription: Subscription;
+  readonly #timer: NodeJS.Timeout;
   /** In the order in which they were asked, which is the order in which the server serves them. */
-  const requests = new Map<string, Request>();
-  let asked = 0;
-  let closed = false;
+  readonly #requests = new Map<string, Request>();
+  #asked = 0;
+  #isClosed = false;
 
-  const subscription = link.subscribe(`${inbox}.*`, (message) => {
-    if (closed) return;
-    if (message.subject.startsWith(inbox)) onStatus(message);
-    else onMessage(message);
-  });
-  const timer = setInterval(checkPatience, 1_000);
+  constructor(link: NatsLink, stream: string, consumer: string, handlers: PullHandlers) {
+    this.#link = link;
+    this.#subject = nextMessageSubject(stream, consumer);
+    this.#handlers = handlers;
+    this.#inbox = link.newInbox();
+    this.#subscription = link.subscribe(`${this.#inbox}.*`, (message) => {
+      if (this.#isClosed) return;
+      if (message.subject.startsWith(this.#inbox)) this.#onStatus(message);
+      else this.#onMessage(message);
+    });
+    this.#timer = setInterval(() => this.#checkPatience(), 1_000);
+  }
 
-  function onMessage(message: NatsMessage): void {
-    const [first] = requests;
+  /** How many messages may still come. */
+  get outstanding(): number {
+    let sum = 0;
+    for (const { remaining } of this.#requests.values()) sum += remaining;
+    return sum;
+  }
+
+  ask(messages: number, bytesMax?: number): void {
+    const reply = `${this.#inbox}.${this.#asked++}`;
+    const options = {
+      batch: messages,
+      expires: nanoseconds(expiresMs),
+      ...(bytesMax === undefined ? {} : { max_bytes: bytesMax }),
+    };
+    this.#requests.set(reply, { remaining: messages, askedAtMs: performance.now() });
+    // Without a connection nothing is asked: whoever holds this makes a new one after it.
+    this.#link.publish(this.#subject, Buffer.from(JSON.stringify(options)), { reply });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    this.#subscription.close();
+  }
+
+  #onMessage(message: NatsMessage): void {
+    const [first] = this.#requests;
     if (first !== undefined) {
       const [reply, request] = first;
       request.remaining -= 1;
-      if (request.remaining === 0) requests.delete(reply);
+      if (request.remaining === 0) this.#requests.delete(reply);
     }
-    handlers.delivered(deliveryOf(message));
+    this.#handlers.delivered(deliveryOf(message));
   }
 
-  function onStatus(message: NatsMessage): void {
-    if (!requests.delete(message.subject)) return;
-    const expired = message.status === 408 || isBytesLimit(message);
-    if (expired) handlers.ended();
-    else lose(`${message.status} ${message.description}`);
+  #onStatus(message: NatsMessage): void {
+    if (!this.#requests.delete(message.subject)) return;
+    // A request ends early when the next message would exceed its bytes.
+    const isBytesLimit =
+      message.status === 409 && message.header(pendingMessagesHeader) !== undefined;
+    if (message.status === 408 || isBytesLimit) this.#handlers.ended();
+    else this.#lose(`${message.status} ${message.description}`);
   }
 
-  /** A request ends early when the next message would exceed its bytes. */
-  function isBytesLimit(message: NatsMessage): boolean {
-    return message.status === 409 && message.header(pendingMessagesHeader) !== undefined;
-  }
-
-  function checkPatience(): void {
+  #checkPatience(): void {
     const now = performance.now();
-    for (const request of requests.values()) {
-      if (now - request.askedAtMs > patienceMs) return lose("no answer to a pull");
+    for (const request of this.#requests.values()) {
+      if (now - request.askedAtMs > patienceMs) return this.#lose("no answer to a pull");
     }
   }
 
-  function lose(reason: string): void {
-    if (closed) return;
-    close();
-    handlers.lost(reason);
+  #lose(reason: string): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#handlers.lost(reason);
   }
-
-  function close(): void {
-    closed = true;
-    clearInterval(timer);
-    subscription.close();
-  }
-
-  return {
-    get outstanding() {
-      let sum = 0;
-      for (const { remaining } of requests.values()) sum += remaining;
-      return sum;
-    },
-    ask(messages, bytesMax) {
-      const reply = `${inbox}.${asked++}`;
-      const options = {
-        batch: messages,
-        expires: nanoseconds(expiresMs),
-        ...(bytesMax === undefined ? {} : { max_bytes: bytesMax }),
-      };
-      requests.set(reply, { remaining: messages, askedAtMs: performance.now() });
-      link.publish(subject, Buffer.from(JSON.stringify(options)), { reply });
-    },
-    close,
-  };
 }
 
 /**
@@ -135,6 +131,7 @@ function deliveryOf(message: NatsMessage): Delivery {
     throw new Error(`'${message.reply}' is no acknowledgement subject of JetStream`);
   }
   return {
+    subject: message.subject,
     sequence: Number(sequence),
     // As a number, nanoseconds since 1970 would be rounded, and no longer be what was stored.
     appendedAtUs: Number(BigInt(time) / 1_000n),

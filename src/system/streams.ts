@@ -1,5 +1,5 @@
 // Which stream carries which message, and its settings; as data, with one function to ensure them.
-import { definitionOf } from "../messages/catalogue.js";
+import type { AnyDefinition } from "../messages/catalogue.js";
 import type { Durability } from "../messages/define.js";
 import {
   type ApiResult,
@@ -149,9 +149,19 @@ export const createLogStream = (link: NatsLink, channel: string, settings: Strea
 export const removeLogStream = (link: NatsLink, channel: string) =>
   deleteStream(link, logStreamOf(channel));
 
-/** The filter of a consumer: `token` stands for the first field of the subject. */
-export function filterOf(kind: string, token: string | null): string {
-  const definition = definitionOf(kind);
-  if (definition === undefined) throw new Error(`'${kind}' is no message`);
-  return token === null ? definition.filter : definition.filter.replace("*", token);
+/**
+ * The narrowest subject that covers these messages; `token` stands for the first field. One
+ * consumer then serves a worker that takes several kinds, and its credits are for all of them.
+ */
+export function filterOf(definitions: readonly AnyDefinition[], token: string | null): string {
+  const filters = definitions.map(({ filter }) =>
+    (token === null ? filter : filter.replace("*", token)).split("."),
+  );
+  const [first = []] = filters;
+  if (filters.some((parts) => parts.length !== first.length)) {
+    throw new Error(`no one subject covers ${definitions.map(({ kind }) => kind).join(", ")}`);
+  }
+  return first
+    .map((part, n) => (filters.every((parts) => parts[n] === part) ? part : "*"))
+    .join(".");
 }

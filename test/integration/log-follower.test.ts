@@ -114,7 +114,7 @@ describe("log follower", () => {
 
   it("says purged when it was overtaken, whether paused, new or disconnected", async () => {
     await append(2_000);
-    let release = () => undefined as undefined;
+    let release: () => void = () => undefined;
     const paused = new Promise<void>((done) => {
       release = done;
     });

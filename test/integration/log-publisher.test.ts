@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Ticked } from "../../src/messages/wal.js";
 import { logEnvelopeOf } from "../../src/system/envelope.js";
 import { readStoredMessage, readStreamInfo } from "../../src/system/jetstream.js";
-import { type AppendResult, createLogPublisher } from "../../src/system/log-publisher.js";
+import { type AppendResult, LogPublisher } from "../../src/system/log-publisher.js";
 import { createLogSpace } from "../../src/system/log-space.js";
 import type { NatsLink } from "../../src/system/nats.js";
 import { createLogStream, streamSettingsDefault } from "../../src/system/streams.js";
@@ -41,7 +41,7 @@ async function requestsInLog(): Promise<string[]> {
 describe("log publisher", () => {
   it("acknowledges with sequences, and a repeat with the original one", async () => {
     await createLogStream(link, channel, streamSettingsDefault);
-    const publisher = createLogPublisher(link, createLogSpace(link));
+    const publisher = new LogPublisher(link, createLogSpace(link));
     const first = await publisher.append(appendOf("a", link.generation));
     const second = await publisher.append(appendOf("b", null));
     const again = await publisher.append(appendOf("a", link.generation));
@@ -53,7 +53,7 @@ describe("log publisher", () => {
 
   it("loses nothing that was acknowledged when the broker is killed, and doubles nothing", async () => {
     await createLogStream(link, channel, streamSettingsDefault);
-    const publisher = createLogPublisher(link, createLogSpace(link));
+    const publisher = new LogPublisher(link, createLogSpace(link));
     link.observe({ reconnected: () => publisher.resume() });
     const results = new Map<string, AppendResult>();
     let running = true;
@@ -92,7 +92,7 @@ describe("log publisher", () => {
 
   it("never sends a client's append on a later connection than its request came on", async () => {
     await createLogStream(link, channel, streamSettingsDefault);
-    const publisher = createLogPublisher(link, createLogSpace(link));
+    const publisher = new LogPublisher(link, createLogSpace(link));
     link.observe({ reconnected: () => publisher.resume() });
     await publisher.append(appendOf("warm", link.generation));
     const old = link.generation;
@@ -113,7 +113,7 @@ describe("log publisher", () => {
 
   it("keeps the order of its own appends over a reconnect", async () => {
     await createLogStream(link, channel, streamSettingsDefault);
-    const publisher = createLogPublisher(link, createLogSpace(link));
+    const publisher = new LogPublisher(link, createLogSpace(link));
     link.observe({ reconnected: () => publisher.resume() });
     const ids: string[] = [];
     const appends: Promise<AppendResult>[] = [];
@@ -131,7 +131,7 @@ describe("log publisher", () => {
 
   it("says full at 90% to clients, at 100% to workers, and missing without a log", async () => {
     await createLogStream(link, channel, { ...streamSettingsDefault, logBytesMax: 100_000 });
-    const publisher = createLogPublisher(link, createLogSpace(link));
+    const publisher = new LogPublisher(link, createLogSpace(link));
     const fill = async (connection: number | null) => {
       for (let count = 0; ; count += 1) {
         const id = `${connection}-${count}`;
@@ -158,7 +158,7 @@ describe("log publisher", () => {
   it("bounds what waits for an acknowledgement", async () => {
     await createLogStream(link, channel, streamSettingsDefault);
     const limits = { messagesMax: 10, bytesMax: 10_000, deadlineMs: 5_000 };
-    const publisher = createLogPublisher(link, createLogSpace(link), limits);
+    const publisher = new LogPublisher(link, createLogSpace(link), limits);
     const some = Array.from({ length: 20 }, (_, n) => publisher.append(appendOf(`n${n}`, null)));
     const results = await Promise.all(some);
     expect(results.filter((result) => result.ok)).toHaveLength(10);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createConsumer, deleteConsumer, ensureStream } from "../../src/system/jetstream.js";
 import type { NatsLink } from "../../src/system/nats.js";
-import { createPull, type Delivery } from "../../src/system/pull.js";
+import { type Delivery, Pull } from "../../src/system/pull.js";
 import { logStream, streamSettingsDefault } from "../../src/system/streams.js";
 import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
 
@@ -32,7 +32,7 @@ async function consumerOf(channel: string, messages: number, bytes: number): Pro
 function recordingPull(channel: string, consumer: string) {
   const seen: Delivery[] = [];
   const events: string[] = [];
-  const pull = createPull(link, `WAL_${channel}`, consumer, {
+  const pull = new Pull(link, `WAL_${channel}`, consumer, {
     delivered: (delivery) => void seen.push(delivery),
     ended: () => void events.push("ended"),
     lost: (reason) => void events.push(`lost: ${reason}`),

@@ -1,0 +1,73 @@
+// What the actors of one host share of NATS; after a reconnect it comes back in a fixed order.
+import { setTimeout as delay } from "node:timers/promises";
+import { Announcements } from "./announcements.js";
+import { LogPublisher } from "./log-publisher.js";
+import { createLogSpace } from "./log-space.js";
+import type { NatsLink } from "./nats.js";
+import { ensureSharedStreams, type StreamSettings } from "./streams.js";
+
+type Report = (level: "info" | "warn", text: string) => void;
+
+const retryMs = { min: 50, max: 2_000 };
+
+export class Bus {
+  readonly link: NatsLink;
+  readonly streams: StreamSettings;
+  readonly publisher: LogPublisher;
+  readonly announcements: Announcements;
+  readonly #report: Report;
+  readonly #users = new Set<() => void>();
+  #isClosed = false;
+
+  private constructor(link: NatsLink, streams: StreamSettings, report: Report) {
+    this.link = link;
+    this.streams = streams;
+    this.#report = report;
+    this.publisher = new LogPublisher(link, createLogSpace(link));
+    this.announcements = new Announcements(link, (text) => report("warn", text));
+    link.observe({
+      disconnected: () => report("warn", "the connection to NATS is lost"),
+      reconnected: () => void this.#resume(),
+    });
+  }
+
+  /** Resolves when the streams that everybody shares are there. */
+  static async open(link: NatsLink, streams: StreamSettings, report: Report): Promise<Bus> {
+    const bus = new Bus(link, streams, report);
+    await bus.#ensureStreams();
+    return bus;
+  }
+
+  /** `resume` is called after every reconnect, when streams are there again; returns the end. */
+  onResumed(resume: () => void): () => void {
+    this.#users.add(resume);
+    return () => this.#users.delete(resume);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.announcements.close();
+    this.publisher.close();
+  }
+
+  /** Memory streams went with the broker, definition and all: nothing else may come before them. */
+  async #resume(): Promise<void> {
+    const { generation } = this.link;
+    await this.#ensureStreams();
+    if (this.#isClosed || generation !== this.link.generation) return;
+    this.#report("info", `connected to NATS again (${this.link.url})`);
+    this.publisher.resume();
+    this.announcements.resume();
+    for (const resume of [...this.#users]) resume();
+  }
+
+  async #ensureStreams(): Promise<void> {
+    const { generation } = this.link;
+    for (let waitMs = retryMs.min; !this.#isClosed; waitMs = Math.min(waitMs * 2, retryMs.max)) {
+      const result = await ensureSharedStreams(this.link, this.streams);
+      if (result.ok || generation !== this.link.generation) return;
+      this.#report("warn", `the streams are not there yet: ${result.detail}`);
+      await delay(waitMs);
+    }
+  }
+}

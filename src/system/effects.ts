@@ -1,0 +1,236 @@
+// The one file that runs effects: one runner for each life of an actor, whose outcomes die with it.
+import { setTimeout as delay } from "node:timers/promises";
+import { bulkhead } from "cockatiel";
+import type { Effect, LogEntry, Outcome } from "./actor.js";
+import type { Bus } from "./bus.js";
+import type { ClientReply } from "./client-request.js";
+import type { ComputeJob, ComputeResult } from "./compute.js";
+import { envelopeOf, logEntryOf, logEnvelopeOf } from "./envelope.js";
+import { type ApiResult, purgeStream, readStoredMessage } from "./jetstream.js";
+import { type Following, followLog } from "./log-follower.js";
+import { runStorageEffect, type StorageEffect, type StoragePorts } from "./storage-effects.js";
+import { createLogStream, logStreamOf, removeLogStream } from "./streams.js";
+import { WorkQueue } from "./work-queue.js";
+
+export interface ComputePort {
+  run(job: ComputeJob): Promise<ComputeResult>;
+}
+
+export interface EffectPorts extends StoragePorts {
+  readonly bus: Bus;
+  readonly compute: ComputePort;
+  /** Where answers to clients go; a request nobody knows any more is ignored. */
+  readonly clients: { respond(request: string, reply: ClientReply): void };
+}
+
+export interface EffectOwner {
+  /** Resolves when the outcome was handled; never rejects. */
+  deliver(outcome: Outcome): Promise<void>;
+  report(level: "info" | "warn" | "error", text: string): void;
+  /** The actor asked for it, or an effect broke an invariant. */
+  restart(reason: string, afterMs: number): void;
+}
+
+/** Objects can be large: one actor does not hold more of them in flight than this. */
+const storageAtOnceMax = 16;
+const storageWaitingMax = 100_000;
+const retryMs = { min: 50, max: 2_000 };
+
+export class EffectRunner {
+  readonly #ports: EffectPorts;
+  readonly #owner: EffectOwner;
+  readonly #work: WorkQueue;
+  readonly #storage = bulkhead(storageAtOnceMax, storageWaitingMax);
+  readonly #followings = new Map<string, Following>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #endings: (() => void)[] = [];
+  #isStopped = false;
+
+  constructor(ports: EffectPorts, owner: EffectOwner) {
+    this.#ports = ports;
+    this.#owner = owner;
+    this.#work = new WorkQueue(ports.bus.link, {
+      delivered: (delivery, deliveries, message) =>
+        void this.#deliver({ kind: "Delivered", delivery, deliveries, message }),
+      report: (level, text) => owner.report(level, text),
+    });
+    this.#endings.push(ports.bus.onResumed(() => this.#resume()));
+  }
+
+  /** Starts the effect and does not wait for it. */
+  run(effect: Effect): void {
+    const { bus, clients } = this.#ports;
+    switch (effect.kind) {
+      case "append":
+        return this.#append(effect);
+      case "follow":
+        return this.#follow(effect);
+      case "readEntry":
+        return this.#settle(this.#readEntry(effect));
+      case "publish": {
+        const { subject, headers, body } = envelopeOf(effect.message, effect.messageId);
+        bus.link.publish(subject, body, { headers });
+        return;
+      }
+      case "take":
+        return this.#work.take(effect.definitions, effect.token, effect.credits);
+      case "acknowledge":
+        return this.#work.acknowledge(effect.delivery);
+      case "extend":
+        return this.#work.extend(effect.delivery);
+      case "listen":
+        return this.#listen(effect);
+      case "respond":
+        return clients.respond(effect.request, effect.reply);
+      case "createChannel":
+        return this.#settle(this.#createChannel(effect.id, effect.channel));
+      case "removeChannel":
+        return this.#settle(this.#removeChannel(effect.id, effect.channel));
+      case "purge":
+        return void this.#purge(effect.channel, effect.through);
+      case "timer":
+        return this.#startTimer(effect.id, effect.afterMs);
+      case "compute":
+        return this.#settle(this.#compute(effect.id, effect.job));
+      case "report":
+        return this.#owner.report(effect.level, effect.text);
+      case "restart":
+        return this.#owner.restart(effect.reason, effect.afterMs);
+      default:
+        return this.#settle(this.#store(effect));
+    }
+  }
+
+  /** Takes no more work; resolves when what was taken is acknowledged, or the time is over. */
+  drain(timeoutMs: number): Promise<void> {
+    return this.#work.drain(timeoutMs);
+  }
+
+  /** Nothing is delivered after this. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const end of this.#endings) end();
+    for (const following of this.#followings.values()) following.stop();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#work.stop();
+  }
+
+  async #deliver(outcome: Outcome): Promise<void> {
+    if (!this.#isStopped) await this.#owner.deliver(outcome);
+  }
+
+  #settle(outcome: Promise<Outcome>): void {
+    outcome.then(
+      (value) => this.#deliver(value),
+      (error: unknown) => {
+        if (!this.#isStopped) this.#owner.restart(`an effect failed: ${String(error)}`, 0);
+      },
+    );
+  }
+
+  #resume(): void {
+    for (const following of this.#followings.values()) following.resume();
+    this.#work.resume();
+    void this.#deliver({ kind: "Reconnected", connection: this.#ports.bus.link.generation });
+  }
+
+  #append(effect: Extract<Effect, { kind: "append" }>): void {
+    const { id, message, connection } = effect;
+    if (!("channel" in message)) throw new Error(`'${message.kind}' belongs to no channel`);
+    const { channel } = message;
+    const envelope = logEnvelopeOf(message, { ...effect, stream: logStreamOf(channel) });
+    const appended = this.#ports.bus.publisher.append({ ...envelope, channel, connection });
+    this.#settle(
+      appended.then((result) =>
+        result.ok
+          ? { kind: "Appended", id, sequence: result.sequence, duplicate: result.duplicate }
+          : { kind: "AppendFailed", id, reason: result.reason, detail: result.detail },
+      ),
+    );
+  }
+
+  #follow({ channel, after }: Extract<Effect, { kind: "follow" }>): void {
+    this.#followings.get(channel)?.stop();
+    const following = followLog(this.#ports.bus.link, {
+      channel,
+      after,
+      started: (lastSequence) =>
+        void this.#deliver({ kind: "FollowStarted", channel, lastSequence }),
+      entry: (entry) => this.#deliver({ kind: "LogEntryRead", entry }),
+      failed: (reason, detail) => {
+        this.#followings.delete(channel);
+        void this.#deliver({ kind: "FollowFailed", channel, reason, detail });
+      },
+      report: (text) => this.#owner.report("info", text),
+    });
+    this.#followings.set(channel, following);
+  }
+
+  /** Asks until it is answered: 'there is no such entry' and 'no answer' are not the same. */
+  async #readEntry({ id, channel, sequence }: Extract<Effect, { kind: "readEntry" }>) {
+    let entry: LogEntry | null | undefined;
+    for (let waitMs = retryMs.min; !this.#isStopped; waitMs = Math.min(waitMs * 2, retryMs.max)) {
+      const read = await readStoredMessage(this.#ports.bus.link, logStreamOf(channel), sequence);
+      const { ok } = read;
+      if (ok && read.value !== null) {
+        entry = logEntryOf(channel, read.value, read.value.header, read.value.body);
+      }
+      if (ok || read.reason === "refused") break;
+      await delay(waitMs);
+    }
+    return { kind: "EntryRead", id, entry: entry ?? null } as const;
+  }
+
+  #listen({ definitions, token, from }: Extract<Effect, { kind: "listen" }>): void {
+    const end = this.#ports.bus.announcements.listen({
+      definitions,
+      token,
+      from,
+      announced: (message) => this.#deliver({ kind: "Announced", message }),
+    });
+    this.#endings.push(end);
+  }
+
+  async #createChannel(id: string, channel: string): Promise<Outcome> {
+    const { link, streams } = this.#ports.bus;
+    const result = doneOr(await createLogStream(link, channel, streams));
+    return { kind: "ChannelCreated", id, result };
+  }
+
+  async #removeChannel(id: string, channel: string): Promise<Outcome> {
+    const result = doneOr(await removeLogStream(this.#ports.bus.link, channel));
+    return { kind: "ChannelRemoved", id, result };
+  }
+
+  async #purge(channel: string, through: number): Promise<void> {
+    const result = await purgeStream(this.#ports.bus.link, logStreamOf(channel), through);
+    // The next purge does what this one did not.
+    if (!result.ok) this.#owner.report("warn", `not purged: ${result.detail}`);
+  }
+
+  #startTimer(id: string, afterMs: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      void this.#deliver({ kind: "TimerFired", id });
+    }, afterMs);
+    this.#timers.add(timer);
+  }
+
+  async #compute(id: string, job: ComputeJob): Promise<Outcome> {
+    try {
+      const value = await this.#ports.compute.run(job);
+      return { kind: "Computed", id, result: { ok: true, value } };
+    } catch (error) {
+      return { kind: "Computed", id, result: { ok: false, detail: String(error) } };
+    }
+  }
+
+  #store(effect: StorageEffect): Promise<Outcome> {
+    return this.#storage.execute(() => runStorageEffect(this.#ports, effect));
+  }
+}
+
+function doneOr(result: ApiResult<unknown>) {
+  if (result.ok) return { ok: true } as const;
+  return { ok: false, reason: "unavailable", detail: result.detail } as const;
+}

@@ -1,0 +1,124 @@
+// One durable consumer of a work queue, shared with everybody who takes the same; heals by itself.
+import { setTimeout as delay } from "node:timers/promises";
+import type { Durability } from "../messages/define.js";
+import { type ConsumerConfiguration, createConsumer, nanoseconds } from "./jetstream.js";
+import type { NatsLink } from "./nats.js";
+import { type Delivery, Pull } from "./pull.js";
+import { streamOf } from "./streams.js";
+
+export type QueueKind = Extract<Durability, "command" | "task" | "query">;
+
+/** How a queue gives its messages out again when their holder has died. */
+const policies: Readonly<Record<QueueKind, { ackWaitMs: number; deliveriesMax: number }>> = {
+  // Two replicas failed at it: the third delivery is answered so, not run.
+  query: { ackWaitMs: 1_000, deliveriesMax: 3 },
+  // Nobody executes one that is past its deadline, and the stream forgets it then.
+  command: { ackWaitMs: 30_000, deliveriesMax: -1 },
+  // What kills its worker each time must not do so for ever: who needs it asks again, later.
+  task: { ackWaitMs: 30_000, deliveriesMax: 5 },
+};
+const retryMs = { min: 50, max: 2_000 };
+const consumerIdleMs = 3_600_000;
+
+export interface WorkSourceHandlers {
+  /** False when it used no credit. */
+  delivered(delivery: Delivery): boolean;
+  report(text: string): void;
+}
+
+export class WorkSource {
+  readonly #link: NatsLink;
+  readonly #stream: string;
+  readonly #consumer: ConsumerConfiguration & { readonly durable_name: string };
+  readonly #handlers: WorkSourceHandlers;
+  #credits = 0;
+  #pull: Pull | null = null;
+  #isOpening = false;
+  #isEnding = false;
+  #resumes = 0;
+
+  constructor(link: NatsLink, kind: QueueKind, filter: string, handlers: WorkSourceHandlers) {
+    this.#link = link;
+    this.#stream = streamOf(kind);
+    this.#consumer = consumerOf(kind, filter);
+    this.#handlers = handlers;
+  }
+
+  ask(credits: number): void {
+    this.#credits += credits;
+    if (this.#pull === null) void this.#open();
+    else this.#askForRest();
+  }
+
+  resume(): void {
+    this.#resumes += 1;
+    this.#pull?.close();
+    this.#pull = null;
+    if (!this.#isEnding) void this.#open();
+  }
+
+  /** Asks for no more; what was asked for may still come until `stop`. */
+  end(): void {
+    this.#isEnding = true;
+  }
+
+  stop(): void {
+    this.#isEnding = true;
+    this.#pull?.close();
+  }
+
+  async #open(): Promise<void> {
+    if (this.#isOpening) return;
+    this.#isOpening = true;
+    await this.#makeConsumer();
+    this.#isOpening = false;
+    if (this.#isEnding) return;
+    this.#pull = new Pull(this.#link, this.#stream, this.#consumer.durable_name, {
+      delivered: (delivery) => {
+        if (this.#handlers.delivered(delivery)) this.#credits -= 1;
+        this.#askForRest();
+      },
+      ended: () => this.#askForRest(),
+      lost: (reason) => {
+        this.#handlers.report(`${this.#consumer.filter_subject}: taking again: ${reason}`);
+        this.#pull = null;
+        void this.#open();
+      },
+    });
+    this.#askForRest();
+  }
+
+  async #makeConsumer(): Promise<void> {
+    for (let waitMs = retryMs.min; !this.#isEnding; waitMs = Math.min(waitMs * 2, retryMs.max)) {
+      const resumesBefore = this.#resumes;
+      const created = await createConsumer(this.#link, this.#stream, this.#consumer);
+      const isOnThisConnection = this.#resumes === resumesBefore;
+      if (created.ok && isOnThisConnection) return;
+      if (!created.ok && waitMs === retryMs.min) this.#handlers.report(created.detail);
+      if (isOnThisConnection) await delay(waitMs);
+    }
+  }
+
+  #askForRest(): void {
+    if (this.#pull === null || this.#isEnding) return;
+    const rest = this.#credits - this.#pull.outstanding;
+    if (rest > 0) this.#pull.ask(rest);
+  }
+}
+
+function consumerOf(
+  kind: QueueKind,
+  filter: string,
+): ConsumerConfiguration & { readonly durable_name: string } {
+  const { ackWaitMs, deliveriesMax } = policies[kind];
+  return {
+    durable_name: filter.replaceAll(".", "-").replaceAll("*", "all"),
+    filter_subject: filter,
+    deliver_policy: "all",
+    ack_policy: "explicit",
+    ack_wait: nanoseconds(ackWaitMs),
+    max_deliver: deliveriesMax,
+    max_ack_pending: 10_000,
+    inactive_threshold: nanoseconds(consumerIdleMs),
+  };
+}
