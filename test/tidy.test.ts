@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { impureBelow } from "./tidy/closure.js";
 import { actorsThatKnowActors, strayEngines, wrongDirections } from "./tidy/direction.js";
-import { impurities } from "./tidy/purity.js";
+import { impurities, unrepeatable } from "./tidy/purity.js";
 import { brokenImports, unreachable } from "./tidy/reach.js";
 import { missingPurpose, overlongFiles, overlongFunctions, swallowedErrors } from "./tidy/shape.js";
 import type { Finding, Source } from "./tidy/source.js";
@@ -47,6 +47,10 @@ test("actors and messages read no clock, no randomness, no environment, and do n
 
 test("whatever an actor or a message runs is as pure as they are", () => {
   expectNone(impureBelow(sources, pure));
+});
+
+test("the simulation takes chance and time from its seed", () => {
+  expectNone(within("src/simulation/").flatMap(unrepeatable));
 });
 
 test("imports point one way", () => {

@@ -78,6 +78,17 @@ export function impuritiesOnceLoaded(source: Source): readonly Finding[] {
   return [...impureNames(source), ...impureImports(source)];
 }
 
+/** For the simulation: it may await, and one seed must give one run, on any machine. */
+export function unrepeatable(source: Source): readonly Finding[] {
+  const sources = new Set(["Date", "performance", "crypto", "Math", "setTimeout", "setInterval"]);
+  return nodesOf(source).flatMap((node) => {
+    if (!ts.isIdentifier(node) || !sources.has(node.text) || impureName(node) === undefined)
+      return [];
+    const message = `'${node.text}': chance and time come from the seed (src/simulation/random.ts)`;
+    return [finding(source, node, message)];
+  });
+}
+
 function impureNames(source: Source): readonly Finding[] {
   return nodesOf(source).flatMap((node) => {
     const complaint = asynchrony(node) ?? impureName(node);

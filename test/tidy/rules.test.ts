@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { impureBelow } from "./closure.js";
 import { actorsThatKnowActors, strayEngines, wrongDirections } from "./direction.js";
-import { impurities } from "./purity.js";
+import { impurities, unrepeatable } from "./purity.js";
 import { brokenImports, unreachable } from "./reach.js";
 import { missingPurpose, overlongFiles, overlongFunctions, swallowedErrors } from "./shape.js";
 import { type Finding, parse, type Source } from "./source.js";
@@ -148,6 +148,15 @@ describe("actors are pure all the way down", () => {
   });
 });
 
+describe("the simulation repeats itself", () => {
+  plant(
+    unrepeatable,
+    "src/simulation/world.ts",
+    ["const at = Date.now();", "await new Promise((go) => setTimeout(go, 1));", "Math.random();"],
+    ["await step();", "const one = Math.max(1, random.next());", "world.setTimeout(1);"],
+  );
+});
+
 describe("imports point one way", () => {
   const actor = 'import { defineActor } from "../system/actor.js";';
   plant(
@@ -172,7 +181,12 @@ describe("imports point one way", () => {
     [actor],
     ['import { connect } from "../system/nats.js";'],
   );
-  plant(wrongDirections, "src/system/host.ts", ['import "../../scripts/elanus.js";'], [actor]);
+  plant(
+    wrongDirections,
+    "src/system/host.ts",
+    ['import "../../scripts/elanus.js";', 'import "../simulation/world.js";'],
+    [actor, 'import { proxy } from "../actors/proxy.js";', 'import "./settings.json";'],
+  );
   plant(wrongDirections, "src/new/thing.ts", ["export const one = 1;"], []);
 });
 
