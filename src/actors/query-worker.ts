@@ -37,6 +37,7 @@ import {
   decideReads,
 } from "./query-worker/reading.js";
 import {
+  compute,
   expect,
   initialState,
   type Purpose,
@@ -93,6 +94,7 @@ function applyOutcome(state: QueryWorkerState, outcome: Outcome, now: Now): void
 function start(state: QueryWorkerState, incarnation: string): void {
   const { channel, collectionKey, collectionId } = state.settings;
   state.incarnation = incarnation;
+  dropHolders(state);
   const listen = { kind: "listen", from: "new" } as const;
   state.outbox.push(
     { ...listen, definitions: [ManifestCommitted], token: channel },
@@ -102,6 +104,12 @@ function start(state: QueryWorkerState, incarnation: string): void {
   );
   const id = expect(state, { for: "record" });
   state.outbox.push({ kind: "readMetadata", id, key: collectionKey });
+}
+
+/** What an earlier life of this worker left in the search threads, or this one would. */
+function dropHolders(state: QueryWorkerState): void {
+  const { channel } = state.settings;
+  compute(state, { kind: "dropChannel", channel }, { for: "holder" });
 }
 
 /** Overtaken by a purge: the manifest has what is gone. Anything else needs an operator. */
@@ -217,6 +225,10 @@ function restart(state: QueryWorkerState, reason: string): void {
 function decide(state: QueryWorkerState, now: Now): readonly Effect[] {
   if (state.phase === "serving" || state.phase === "stopping") decideReads(state, now);
   if (state.phase === "serving") decideCredits(state);
+  if (state.phase === "stopping" && state.reads.size === 0 && !state.holdersDropped) {
+    state.holdersDropped = true;
+    dropHolders(state);
+  }
   const effects = state.outbox;
   state.outbox = [];
   return effects;

@@ -88,6 +88,8 @@ export interface QueryWorkerState {
   /** Index files that searches can use: `<range number>/<field>`. */
   readonly attached: Set<string>;
   indexesWaiting: number;
+  /** Stopping, and the search threads were told so. */
+  holdersDropped: boolean;
   readonly reads: Map<DeliveryId, Read>;
   creditsOut: number;
   readonly pending: Map<string, Purpose>;
@@ -116,6 +118,7 @@ export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
     barrierBlockedUntilMs: 0,
     attached: new Set(),
     indexesWaiting: 0,
+    holdersDropped: false,
     reads: new Map(),
     creditsOut: 0,
     pending: new Map(),
