@@ -10,11 +10,21 @@ export type KeyDigest = bigint;
 
 export const emptyDigest: KeyDigest = 0n;
 
-// One row: type of key (1), sequence (8), row number (4), then the key.
-const headBytes = 13;
+/** What is hashed of a row: key or 0 (8 bytes), sequence (8), row number (4), type of key (4), text. */
+const headBytes = 24;
 const integerTag = 1;
 const textTag = 2;
-let scratch = Buffer.alloc(headBytes + 1024);
+
+interface Scratch {
+  readonly bytes: Uint8Array;
+  readonly key: BigInt64Array;
+  readonly sequence: Float64Array;
+  readonly rowAndTag: Uint32Array;
+}
+
+const encoder = new TextEncoder();
+const integerScratch = scratchOf(headBytes, integerTag);
+let textScratch = scratchOf(headBytes + 1024, textTag);
 
 export function addToDigest(digest: KeyDigest, key: Key, sequence: number, row: number): KeyDigest {
   return sumOf(digest, rowHash(key, sequence, row));
@@ -40,20 +50,28 @@ export function digestText(digest: KeyDigest): string {
 }
 
 function rowHash(key: Key, sequence: number, row: number): bigint {
-  const length = writeKey(key);
-  scratch.writeDoubleLE(sequence, 1);
-  scratch.writeUInt32LE(row, 9);
-  return hash64(scratch.subarray(0, headBytes + length));
+  if (typeof key === "string") return textHash(key, sequence, row);
+  integerScratch.key[0] = key;
+  integerScratch.sequence[0] = sequence;
+  integerScratch.rowAndTag[0] = row;
+  return hash64(integerScratch.bytes);
 }
 
-function writeKey(key: Key): number {
-  if (typeof key === "bigint") {
-    scratch[0] = integerTag;
-    scratch.writeBigInt64LE(key, headBytes);
-    return 8;
-  }
+function textHash(key: string, sequence: number, row: number): bigint {
   const length = Buffer.byteLength(key, "utf8");
-  if (headBytes + length > scratch.length) scratch = Buffer.alloc(2 * (headBytes + length));
-  scratch[0] = textTag;
-  return scratch.write(key, headBytes, "utf8");
+  if (headBytes + length > textScratch.bytes.length) {
+    textScratch = scratchOf(headBytes + 2 * length, textTag);
+  }
+  textScratch.sequence[0] = sequence;
+  textScratch.rowAndTag[0] = row;
+  encoder.encodeInto(key, textScratch.bytes.subarray(headBytes));
+  return hash64(textScratch.bytes.subarray(0, headBytes + length));
+}
+
+function scratchOf(length: number, tag: number): Scratch {
+  const bytes = new Uint8Array(length);
+  const rowAndTag = new Uint32Array(bytes.buffer, 16, 2);
+  rowAndTag[1] = tag;
+  const key = new BigInt64Array(bytes.buffer, 0, 1);
+  return { bytes, key, sequence: new Float64Array(bytes.buffer, 8, 1), rowAndTag };
 }
