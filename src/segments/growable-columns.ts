@@ -10,7 +10,7 @@ import {
 } from "../rows/schema.js";
 import { createGrowableColumn, type GrowableColumn } from "./growable-column.js";
 import { createValidity, type GrowableValidity } from "./growable-validity.js";
-import { pickColumn } from "./pick-rows.js";
+import { pickColumn } from "../rows/pick-rows.js";
 
 /** The metric of a field that names none. */
 export const defaultMetric: Metric = "COSINE";

@@ -2,7 +2,7 @@
 import type { Column, Int64Column, RowBatch, VarCharColumn } from "../rows/columns.js";
 import type { Key } from "../rows/schema.js";
 import { firstInOrder, type IsBefore } from "./first-in-order.js";
-import type { Picks } from "./pick-rows.js";
+import type { Picks } from "../rows/pick-rows.js";
 
 export type KeyColumn = Int64Column | VarCharColumn;
 

@@ -4,7 +4,7 @@ import { encodeRowBatch } from "../rows/row-batch-codec.js";
 import type { ComputeResult } from "../system/compute.js";
 import { firstInOrder, type IsBefore } from "./first-in-order.js";
 import { keyColumnOf, orderByKey } from "./key-columns.js";
-import { allRows, pickRows } from "./pick-rows.js";
+import { allRows, pickRows } from "../rows/pick-rows.js";
 import type { ScanPart } from "./scan-ranges.js";
 import type { SearchPart } from "./search-ranges.js";
 

@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type Hits, mergeTopK } from "../index/top-k.js";
 import type { RowBatch } from "../rows/columns.js";
-import { pickRows } from "./pick-rows.js";
+import { pickRows } from "../rows/pick-rows.js";
 import type { RowSelection } from "./row-selection.js";
 import type { SegmentHolder } from "./segment-holder.js";
 

@@ -12,7 +12,7 @@ import type { ComputeJob, ComputeResult, GrowingEntry } from "../system/compute.
 import { withKeys } from "./auto-keys.js";
 import { type Births, type KeptRows, keptRows } from "./compaction.js";
 import type { IndexEngine } from "./index-engine.js";
-import { allRows, pickRows } from "./pick-rows.js";
+import { allRows, pickRows } from "../rows/pick-rows.js";
 import { readVerified, type Unreadable, unreadable } from "./verified-object.js";
 
 type EncodeJob = Extract<ComputeJob, { kind: "encodeSegment" }>;

@@ -1,5 +1,5 @@
 // Copies chosen rows of several batches, in a chosen order, into one batch.
-import type { Column, RowBatch, ScalarColumn, VectorColumn } from "../rows/columns.js";
+import type { Column, RowBatch, ScalarColumn, VectorColumn } from "./columns.js";
 
 /** Row i is row `positions[i]` of batch `sources[i]`. */
 export interface Picks {

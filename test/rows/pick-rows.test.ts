@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Column, RowBatch } from "../../src/rows/columns.js";
-import { allRows, type Picks, pickRows } from "../../src/segments/pick-rows.js";
+import { allRows, type Picks, pickRows } from "../../src/rows/pick-rows.js";
 import { sliceRows } from "../../src/segments/slice-rows.js";
 import { batches, everyColumn } from "../rows/batches.js";
 
