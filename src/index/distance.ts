@@ -27,7 +27,7 @@ export function inverseNorm(values: Float32Array, start: number, dimension: numb
   return Number.isFinite(factor) ? factor : 0;
 }
 
-/** Scales to length 1 in place; a zero vector stays zero, so its similarity is 0 with everything. */
+/** Scales to length 1 in place; a zero vector stays zero, so it is similar to nothing. */
 export function normalise(vector: Float32Array): void {
   const factor = inverseNorm(vector, 0, vector.length);
   for (let index = 0; index < vector.length; index += 1) {

@@ -49,7 +49,7 @@ export interface HnswIndex {
   readonly bytes: number;
   /**
    * Looks at about the `max(ef, k)` nearest rows and returns up to `k` of them, those with a byte
-   * other than 0 in `allowed`: with a filter often fewer, and the caller widens `ef` to allow for it.
+   * other than 0 in `allowed`: with a filter often fewer, for which the caller widens `ef`.
    */
   search(query: Float32Array, k: number, ef: number, allowed: Uint8Array | undefined): Hits;
   /** Releases the native memory at once; any use afterwards throws. */

@@ -86,7 +86,7 @@ export class ScanMemory {
     return this.memory.buffer.byteLength;
   }
 
-  /** Makes room for this many rows, and for a quarter more than now, since a growth costs 0.4 ms. */
+  /** Makes room for this many rows, and for a quarter more than now, as a growth costs 0.4 ms. */
   reserve(rows: number): void {
     const present = this.bytes / pageBytes;
     const needed = this.pagesFor(rows);

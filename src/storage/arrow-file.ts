@@ -1,4 +1,4 @@
-// One table as one Arrow IPC file with a checksum over all of its bytes, which any Arrow reader opens.
+// One table as one Arrow IPC file with a checksum of its bytes: any Arrow reader opens it.
 import assert from "node:assert/strict";
 import {
   type Data,

@@ -1,6 +1,6 @@
 // The one failure of storage that a retry can cure; every other error is a broken invariant.
 
-/** The store did not answer, or the outcome of a write is unknown: the same call may be repeated. */
+/** The store did not answer, or a write's outcome is unknown: the same call may be repeated. */
 export class UnavailableError extends Error {
   override readonly name = "UnavailableError";
 

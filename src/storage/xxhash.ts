@@ -1,4 +1,4 @@
-// The one instance of xxHash in a thread, compiled while this module loads so that use is synchronous.
+// One xxHash a thread, compiled while this module loads, so that its use is synchronous.
 import xxhash from "xxhash-wasm";
 
 const instance = await xxhash();

@@ -50,7 +50,7 @@ export function decideFlushReplies(state: DataWorkerState, now: Now): void {
     const isDone = request.through !== null && checkpoint >= request.through;
     if (isDone) answerFlush(state, request, checkpoint, null);
     else if (now.wallMs > request.message.deadlineMs) {
-      const message = `not all rows were in the object store in time: ${state.cause ?? "try again"}`;
+      const message = `some rows are not in the object store yet: ${state.cause ?? "try again"}`;
       answerFlush(state, request, checkpoint, { code: "unavailable", message, retryable: true });
     }
   }
