@@ -10,7 +10,7 @@ export type KeyDigest = bigint;
 
 export const emptyDigest: KeyDigest = 0n;
 
-/** What is hashed of a row: key or 0 (8 bytes), sequence (8), row number (4), type of key (4), text. */
+/** What is hashed: key or 0 (8 bytes), sequence (8), row number (4), type of key (4), text. */
 const headBytes = 24;
 const integerTag = 1;
 const textTag = 2;
