@@ -1,6 +1,7 @@
 // The rows of one range as columns that grow: scalars in arrays, each vector field in a slab.
 import { createVectorSlab, type VectorSlab } from "../index/vector-slab.js";
 import type { Column, RowBatch, ScalarColumn, VectorColumn } from "../rows/columns.js";
+import { pickColumn } from "../rows/pick-rows.js";
 import {
   type CollectionSchema,
   dynamicFieldName,
@@ -10,7 +11,6 @@ import {
 } from "../rows/schema.js";
 import { createGrowableColumn, type GrowableColumn } from "./growable-column.js";
 import { createValidity, type GrowableValidity } from "./growable-validity.js";
-import { pickColumn } from "../rows/pick-rows.js";
 
 /** The metric of a field that names none. */
 export const defaultMetric: Metric = "COSINE";

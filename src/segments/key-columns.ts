@@ -1,8 +1,8 @@
 // Work on the key columns of many rows: which have one of some keys, and their ascending order.
 import type { Column, Int64Column, RowBatch, VarCharColumn } from "../rows/columns.js";
+import type { Picks } from "../rows/pick-rows.js";
 import type { Key } from "../rows/schema.js";
 import { firstInOrder, type IsBefore } from "./first-in-order.js";
-import type { Picks } from "../rows/pick-rows.js";
 
 export type KeyColumn = Int64Column | VarCharColumn;
 

@@ -1,10 +1,10 @@
 // Reduces what several search threads found of one read to the answer of all of them.
 import type { RowBatch } from "../rows/columns.js";
+import { allRows, pickRows } from "../rows/pick-rows.js";
 import { encodeRowBatch } from "../rows/row-batch-codec.js";
 import type { ComputeResult } from "../system/compute.js";
 import { firstInOrder, type IsBefore } from "./first-in-order.js";
 import { keyColumnOf, orderByKey } from "./key-columns.js";
-import { allRows, pickRows } from "../rows/pick-rows.js";
 import type { ScanPart } from "./scan-ranges.js";
 import type { SearchPart } from "./search-ranges.js";
 

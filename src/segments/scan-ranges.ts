@@ -1,7 +1,7 @@
 // One scan over several ranges: how many rows are selected, or those rows by ascending key.
 import type { RowBatch } from "../rows/columns.js";
-import { keyColumnOf, orderByKey } from "./key-columns.js";
 import type { Picks } from "../rows/pick-rows.js";
+import { keyColumnOf, orderByKey } from "./key-columns.js";
 import { offsetsOf } from "./row-selection.js";
 import { type ReadTarget, takeFromTargets } from "./search-ranges.js";
 

@@ -32,8 +32,11 @@ export interface SearchPart {
   readonly rows: RowBatch | null;
 }
 
-// After so many compared values, some ten milliseconds of work, others get their turn.
+// After so many compared values, some ten milliseconds of work, others get their turn. Whatever
+// else a row costs is as much as a hundred values, and what a query costs as a hundred thousand.
 const valuesPerTurn = 2 ** 26;
+const valuesPerRow = 100;
+const valuesPerQuery = 100_000;
 
 /** `targets` in log order, which decides among equally near rows. */
 export async function searchRanges(
@@ -41,10 +44,10 @@ export async function searchRanges(
   search: RangeSearch,
 ): Promise<SearchPart> {
   const found: FoundHits = { counts: [], distances: [], births: [], targets: [], offsets: [] };
-  const workPerQuery = targets.reduce((sum, { selection }) => sum + selection.count, 0);
+  const rows = targets.reduce((sum, { selection }) => sum + selection.count, 0);
   let work = 0;
   for (const query of search.queries) {
-    work += workPerQuery * query.length;
+    work += rows * (query.length + valuesPerRow) + valuesPerQuery;
     if (work > valuesPerTurn) {
       await setImmediate();
       work = 0;

@@ -1,6 +1,7 @@
 // Makes the objects of segments and indexes: from entries of the log, and from other objects.
 import { batchMisfit } from "../rows/batch-fits.js";
 import { type Column, keysOf, type RowBatch } from "../rows/columns.js";
+import { allRows, pickRows } from "../rows/pick-rows.js";
 import { decodeRowBatch } from "../rows/row-batch-codec.js";
 import { type CollectionSchema, dynamicFieldName, primaryKeyOf } from "../rows/schema.js";
 import { addToDigest, digestText, emptyDigest } from "../storage/key-digest.js";
@@ -12,7 +13,6 @@ import type { ComputeJob, ComputeResult, GrowingEntry } from "../system/compute.
 import { withKeys } from "./auto-keys.js";
 import { type Births, type KeptRows, keptRows } from "./compaction.js";
 import type { IndexEngine } from "./index-engine.js";
-import { allRows, pickRows } from "../rows/pick-rows.js";
 import { readVerified, type Unreadable, unreadable } from "./verified-object.js";
 
 type EncodeJob = Extract<ComputeJob, { kind: "encodeSegment" }>;
@@ -90,7 +90,9 @@ export function buildIndex(engine: IndexEngine, { task, bytes }: BuildJob): Comp
   if (batch.count !== rowCount) {
     return unreadable("corrupt", `${what} has ${batch.count} rows, not ${rowCount}`);
   }
-  const index = engine.buildHnsw({ vectors: column.values, dimension, metric, parameters });
+  const file = engine.buildHnsw({ vectors: column.values, dimension, metric, parameters });
+  // Not as a Buffer, whose `slice` is no copy.
+  const index = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
   return { kind: "indexBuilt", bytes: index, sha256: sha256Hex(index) };
 }
 

@@ -79,12 +79,20 @@ function assertShared({ born, died }: RowLives): void {
 export function packValue(value: ThreadValue): Packed<PackedValue> {
   const transfers: ArrayBuffer[] = [];
   const moved = <Kind extends View>(view: Kind): Kind => {
-    const own = view.byteLength === view.buffer.byteLength ? view : (view.slice() as Kind);
+    const own = view.byteLength === view.buffer.byteLength ? view : copyOf(view);
     const { buffer } = own;
     if (buffer instanceof ArrayBuffer && !transfers.includes(buffer)) transfers.push(buffer);
     return own;
   };
   return { value: withMoved(value, moved), transfers };
+}
+
+/** In memory of its own: a buffer that others look into must not move, nor be cloned whole. */
+function copyOf<Kind extends View>(view: Kind): Kind {
+  const bytes = new Uint8Array(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  // A Buffer is a view of some pool again, whoever makes it.
+  const Copy = view instanceof Uint8Array ? Uint8Array : view.constructor;
+  return new (Copy as new (buffer: ArrayBuffer) => Kind)(bytes.buffer);
 }
 
 type Move = <Kind extends View>(view: Kind) => Kind;

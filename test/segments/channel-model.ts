@@ -1,5 +1,6 @@
 // A channel in miniature: its log, its manifest, flushes and compactions, for random schedules.
 import { bear, createRowTable, kill, openRange } from "../../src/log/row-table.js";
+import type { Key } from "../../src/rows/schema.js";
 import {
   type Births,
   droppableTombstones,
@@ -176,7 +177,7 @@ export class ChannelModel {
   }
 }
 
-function nameOf(key: bigint, born: number, row: number): string {
+function nameOf(key: Key, born: number, row: number): string {
   return `${key} of ${born}.${row}`;
 }
 
