@@ -59,6 +59,17 @@ export function fieldsOf(filter: Filter): ReadonlySet<string> {
   return fields;
 }
 
+/** How many tests a row may have to undergo: what an evaluation costs, times the rows. */
+export function testsOf(filter: Filter): number {
+  let tests = 0;
+  const waiting: Filter[] = [filter];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if ("operand" in next) tests += 1;
+    else for (const term of next.terms) waiting.push(term);
+  }
+  return tests;
+}
+
 /** The operand that a name has when the schema does not declare it. */
 export function dynamicOperand(name: string, path: Operand["path"]): Operand {
   return { field: dynamicFieldName, path: [name, ...path] };

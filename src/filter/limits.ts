@@ -14,6 +14,8 @@ export const textBytesMax = 64 * 1024;
 export const nestingMax = 64;
 export const listTermsMax = 10_000;
 export const pathStepsMax = 64;
+/** Of a filter after chains of `==` have become one `in`: bounds what a hostile one can cost. */
+export const testsMax = 1_024;
 
 export function lengthProblem(text: string): Problem | undefined {
   // A code unit takes a byte at least: a text that is far too long need not be measured.

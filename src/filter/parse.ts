@@ -1,9 +1,9 @@
 // A filter's text to a checked filter, or to a message that says where and why it is none.
 import type { CollectionSchema } from "../rows/schema.js";
 import { bindFilter } from "./bind.js";
-import type { Filter } from "./filter.js";
+import { type Filter, testsOf } from "./filter.js";
 import { parseSyntax } from "./grammar.js";
-import { lengthProblem, nestingProblem } from "./limits.js";
+import { lengthProblem, nestingProblem, testsMax } from "./limits.js";
 import { isProblem, type Problem, problem } from "./syntax.js";
 import { tokenize } from "./tokens.js";
 
@@ -36,5 +36,14 @@ function filterOf(text: string, schema: CollectionSchema): Filter | Problem {
   const tooDeep = nestingProblem(tokens);
   if (tooDeep !== undefined) return tooDeep;
   const syntax = parseSyntax(tokens, text.length);
-  return isProblem(syntax) ? syntax : bindFilter(syntax, schema);
+  if (isProblem(syntax)) return syntax;
+  const filter = bindFilter(syntax, schema);
+  return isProblem(filter) ? filter : costly(filter);
+}
+
+function costly(filter: Filter): Filter | Problem {
+  const tests = testsOf(filter);
+  if (tests <= testsMax) return filter;
+  const hint = "one `in [...]` takes up to 10,000 values and counts as one";
+  return problem(0, `the filter makes ${tests} tests of a row, more than ${testsMax}`, hint);
 }

@@ -102,16 +102,17 @@ describe("long and flat is allowed", () => {
     Array.from({ length: terms }, (_, index) => write(index)).join(sign);
 
   test("or", () => {
-    expect(passing(`${"id<0||".repeat(10_900)}ok`)).toBe("0010");
+    expect(passing(`${"id<0||".repeat(1_023)}ok`)).toBe("0010");
+    expect(() => passing(`${"id<0||".repeat(10_900)}ok`)).toThrow("10901 tests of a row");
     expect(passing(many(4000, (index) => `year==${index + 6901}`, "||"))).toBe("1000");
   });
   test("and", () => {
-    expect(passing(`${"id>0&&".repeat(10_900)}id>2`)).toBe("0011");
+    expect(passing(`${"id>0&&".repeat(1_023)}id>2`)).toBe("0011");
     expect(passing(many(4000, (index) => `id!=${index + 2}`, "&&"))).toBe("1000");
   });
   test("groups, both ways of alternating", () => {
-    expect(passing(many(2500, () => "(id<0 and ok or id>3)", "&&"))).toBe("0001");
-    expect(passing(many(2500, () => "!(id<3 or !(ok))", "||"))).toBe("0010");
+    expect(passing(many(340, () => "(id<0 and ok or id>3)", "&&"))).toBe("0001");
+    expect(passing(many(500, () => "!(id<3 or !(ok))", "||"))).toBe("0010");
   });
   test("as deep as allowed, and changing between and and or at each level", () => {
     const open = many(32, () => "(id>0 and (id<0 or ", "");
