@@ -8,7 +8,7 @@ import { expectThat, reasonOf } from "./malformed.js";
 import { type FieldType, fieldTypes } from "./schema.js";
 import { decodeStrings, encodeStrings } from "./utf8-strings.js";
 
-export const rowBatchFormatVersion = 1;
+const rowBatchFormatVersion = 1;
 
 export type DecodedRowBatch =
   | { readonly ok: true; readonly batch: RowBatch }

@@ -92,14 +92,13 @@ function checksumPlace(bytes: Uint8Array): number {
 
 /**
  * Throws what `reasonOf` explains, for any bytes. The columns are views of `bytes`, which must not
- * change afterwards; they are copied first if they do not begin at a multiple of 8.
+ * change afterwards; Arrow copies them all once if they do not begin at a multiple of 8.
  */
 export function openArrowFile(format: ArrowFormat, bytes: Uint8Array): ArrowTable {
   const at = checksumPlace(bytes);
   const stored = Buffer.from(bytes.subarray(at, at + checksumDigits)).toString("latin1");
   expectThat(stored === checksumOf(bytes, at), "the checksum does not fit: the file is damaged");
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
-  const reader = RecordBatchReader.from(aligned).open();
+  const reader = RecordBatchReader.from(bytes).open();
   expectThat(reader.isFile() && reader.isSync(), "not an Arrow file");
   checkFormat(format, reader.schema.metadata);
   expectThat(reader.numRecordBatches === 1, "the file is not one record batch");

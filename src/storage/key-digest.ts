@@ -27,21 +27,7 @@ const integerScratch = scratchOf(headBytes, integerTag);
 let textScratch = scratchOf(headBytes + 1024, textTag);
 
 export function addToDigest(digest: KeyDigest, key: Key, sequence: number, row: number): KeyDigest {
-  return sumOf(digest, rowHash(key, sequence, row));
-}
-
-/** Takes out what `addToDigest` put in. */
-export function removeFromDigest(
-  digest: KeyDigest,
-  key: Key,
-  sequence: number,
-  row: number,
-): KeyDigest {
-  return sumOf(digest, -rowHash(key, sequence, row));
-}
-
-export function sumOf(left: KeyDigest, right: KeyDigest): KeyDigest {
-  return BigInt.asUintN(64, left + right);
+  return BigInt.asUintN(64, digest + rowHash(key, sequence, row));
 }
 
 /** As manifests and messages hold it: 16 hexadecimal digits. */

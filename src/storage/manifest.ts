@@ -4,7 +4,7 @@ import { z } from "zod";
 import { reasonOf } from "../rows/malformed.js";
 import { indexParametersSchema } from "../rows/schema.js";
 
-export const manifestFormatVersion = 1;
+const manifestFormatVersion = 1;
 
 const token = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/);
 const sequence = z.int().min(0);

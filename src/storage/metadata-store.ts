@@ -63,7 +63,7 @@ const keyPattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 const prefixPattern = /^([A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*$/;
 const keyLengthMax = 1024;
 /** Below what an etcd request or a NATS message may be by default. */
-export const valueBytesMax = 512 * 1024;
+const valueBytesMax = 512 * 1024;
 
 /** Dots separate the parts, as in `collections.default.docs`. */
 export function assertMetadataKey(key: string): void {

@@ -75,6 +75,20 @@ describe("metadata store: NATS, failing", () => {
     expect(await mute.update("mute.a", bytesOf("2"), revision + 1000)).toMatchObject({ ok: false });
   });
 
+  it("keeps to a refusal when what stood in the way has gone since", async () => {
+    const { views, streams } = await clientOf(connection);
+    const bucket: KeyValueBucket = await views.kv("FAILING");
+    const revision = revisionOf(await store.create("gone.a", bytesOf("other")));
+    const create = async (key: string, value: Uint8Array): Promise<number> => {
+      const written = bucket.create(key, value);
+      await written.catch(() => store.delete(key, revision));
+      return written;
+    };
+    const racing = natsMetadataStore({ ...losing(bucket, "request"), create }, streams, "FAILING");
+    expect(await racing.create("gone.a", bytesOf("ours"))).toMatchObject({ ok: false });
+    expect(await store.get("gone.a")).toBeUndefined();
+  });
+
   it("is unavailable while the server is frozen; the same write again settles it", async () => {
     const revision = revisionOf(await store.create("frozen.a", bytesOf("1")));
     server.signal("SIGSTOP");

@@ -2,13 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Key } from "../../src/rows/schema.js";
-import {
-  addToDigest,
-  digestText,
-  emptyDigest,
-  removeFromDigest,
-  sumOf,
-} from "../../src/storage/key-digest.js";
+import { addToDigest, digestText, emptyDigest } from "../../src/storage/key-digest.js";
 
 type Row = readonly [key: Key, sequence: number, row: number];
 
@@ -31,9 +25,8 @@ describe("key digest", () => {
         const digest = digestOf(rows);
         expect(digestOf(rows.toReversed())).toBe(digest);
         const split = at % (rows.length + 1);
-        expect(sumOf(digestOf(rows.slice(0, split)), digestOf(rows.slice(split)))).toBe(digest);
-        const emptied = rows.reduce((left, each) => removeFromDigest(left, ...each), digest);
-        expect(emptied).toBe(emptyDigest);
+        const parts = digestOf(rows.slice(0, split)) + digestOf(rows.slice(split));
+        expect(BigInt.asUintN(64, parts)).toBe(digest);
       }),
     );
   });
