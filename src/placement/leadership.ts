@@ -142,8 +142,10 @@ function attemptOf(leadership: Leadership, epoch: number, renewal: number, now: 
 type Written = Extract<Outcome, { kind: "MetadataWritten" }>["result"];
 
 function applyWritten(leadership: Leadership, result: Written, now: Now): void {
-  const { attempt } = leadership;
+  const { attempt, phase } = leadership;
   if (attempt === null) throw new Error("a leader's record was written without an attempt");
+  // A success that comes too late does not bring back what was lost.
+  if (phase !== "taking" && phase !== "leading") return;
   if (!result.ok && result.reason === "unavailable") {
     leadership.cause = `the metadata store is away: ${result.detail}`;
     return;

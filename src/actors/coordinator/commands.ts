@@ -42,7 +42,9 @@ function idOfCommand(message: CollectionCommand): string {
   return collectionIdOf(message.request, message.database, message.collection.name);
 }
 
+/** Past its deadline nobody waits for it, and nobody may be surprised by it. */
 export function decideCommand(state: CoordinatorState, command: Command, now: Now): void {
+  if (now.wallMs > command.message.deadlineMs) return finish(state, command);
   const cell = cellOf(state, keyOfCommand(command.message));
   if (!isSettled(cell)) return;
   if (cell.damage !== null) {
@@ -56,7 +58,7 @@ export function decideCommand(state: CoordinatorState, command: Command, now: No
     case "DropCollection":
       return decideDrop(state, command, message, cell, now);
     case "AlterCollection":
-      return decideAlter(state, command, message, cell, now);
+      return decideAlter(state, command, message, cell);
   }
 }
 
@@ -82,7 +84,6 @@ function decideCreate(
     if (record.state === "ready") return succeed(state, command, collectionId);
     return refuse(state, command, droppedSince());
   }
-  if (isOver(state, command, now)) return;
   if (record?.state === "dropping") return;
   if (record !== null) {
     const text = `the collection '${message.collection.name}' exists already`;
@@ -134,7 +135,6 @@ function decideDrop(
   if (record?.collectionId !== message.collectionId)
     return decideDropped(state, command, message, now);
   if (record.state === "dropping") return tellFailures(state, command, cell);
-  if (isOver(state, command, now)) return;
   // A stream that is being made now would outlive the collection.
   if ((state.works.get(cell.key)?.running ?? 0) > 0) return;
   writeCollection(state, cell, { ...changed(record, message.request), state: "dropping" });
@@ -160,7 +160,6 @@ function decideAlter(
   command: Command,
   message: Alter,
   cell: Cell<CollectionRecord>,
-  now: Now,
 ): void {
   const record = cell.value;
   if (record?.collectionId !== message.collectionId || record.state === "dropping") {
@@ -169,7 +168,7 @@ function decideAlter(
   if (record.request === message.request || record.earlierRequests?.includes(message.request)) {
     return succeed(state, command, record.collectionId);
   }
-  if (isOver(state, command, now) || record.state === "creating") return;
+  if (record.state === "creating") return;
   const settings = settingsWith(record.settings, message.settings);
   writeCollection(state, cell, { ...changed(record, message.request), settings });
 }
@@ -196,13 +195,6 @@ function readDropped(state: CoordinatorState, command: Command, now: Now): void 
   command.readingDropped = true;
   const key = droppedKey(idOfCommand(command.message));
   state.outbox.push({ kind: "readMetadata", id: expect(state, { for: "dropped", command }), key });
-}
-
-/** Past its deadline nobody waits for it, and nobody may be surprised by it. */
-function isOver(state: CoordinatorState, command: Command, now: Now): boolean {
-  if (now.wallMs <= command.message.deadlineMs) return false;
-  finish(state, command);
-  return true;
 }
 
 function tellFailures(
