@@ -167,7 +167,7 @@ function batchOf(rows: Uint8Array | null): RowBatch | null {
   return decoded.batch;
 }
 
-/** The bytes of a message start anywhere; float64 must start at a multiple of eight. */
+/** Copied: the bytes of a message start anywhere, float64 must start at a multiple of eight. */
 function float64s(bytes: Uint8Array): Float64Array {
-  return new Float64Array(bytes.slice().buffer);
+  return new Float64Array(new Uint8Array(bytes).buffer);
 }
