@@ -75,7 +75,7 @@ export function openCollection<Row extends object>(
         return { count, session };
       }
       const filter = { filter: which.filter };
-      const reply = await call(context, subject("delete"), filter, options, patient);
+      const reply = await call(context, subject("delete"), filter, options);
       learn(session, reply);
       return reply as unknown as DeleteResult;
     },

@@ -1,8 +1,10 @@
 // The TypeScript client: NATS request/reply with MessagePack, splitting, retries and typed errors.
 import { LRUCache } from "lru-cache";
+import { clientError } from "../contract/errors.js";
 import { connectNats, type NatsSettings } from "../system/nats.js";
 import { type Arguments, type Context, call, checkName } from "./call.js";
 import { type Collection, openCollection } from "./collection.js";
+import { ElanusError } from "./elanus-error.js";
 import { createSession, type RememberedSession } from "./remembered-session.js";
 import { createSender, type Reply } from "./request-sender.js";
 import type {
@@ -56,14 +58,25 @@ const patient = { patient: true };
 export async function connectElanus(options: ConnectOptions): Promise<ElanusClient> {
   const { url, database = "default", name = "elanus-client", rememberSession = true } = options;
   checkName("database", database);
-  const link = await connectNats({ ...options, servers: url, name, waitForServer: false });
+  const link = await connectNats({ ...options, servers: url, name, waitForServer: false }).catch(
+    (cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const error = clientError("unavailable", `cannot connect to NATS: ${reason}`);
+      throw new ElanusError({ ...error, requestId: "", cause });
+    },
+  );
+  let payloadBytesMax = link.payloadBytesMax;
   const context: Context = {
     send: createSender(link),
     database,
     timeoutMs: options.timeoutMs ?? timeoutMsDefault,
     attemptMs: attemptMsMax,
     rememberSession,
-    payloadBytesMax: () => link.payloadBytesMax,
+    payloadBytesMax: () => {
+      // Nothing is known of it while there is no connection.
+      payloadBytesMax = link.payloadBytesMax || payloadBytesMax;
+      return payloadBytesMax;
+    },
   };
   return clientOf(context, () => link.close());
 }

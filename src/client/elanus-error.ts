@@ -10,6 +10,7 @@ export interface ErrorDetails {
   /** Whether the same call may succeed later; the client has tried that already. */
   readonly retryable: boolean;
   readonly requestId: string;
+  readonly cause?: unknown;
 }
 
 export class ElanusError extends Error {
@@ -28,7 +29,8 @@ export class ElanusError extends Error {
 
   constructor(details: ErrorDetails, rowsWritten = 0) {
     const { code, status, message, hint, retryable, requestId } = details;
-    super(hint === undefined ? `${code}: ${message}` : `${code}: ${message} (${hint})`);
+    const text = hint === undefined ? `${code}: ${message}` : `${code}: ${message} (${hint})`;
+    super(text, details.cause === undefined ? {} : { cause: details.cause });
     this.#details = details;
     this.code = code;
     this.status = status;

@@ -13,8 +13,8 @@ const outputFieldsMax = 1_024;
 const outputFieldLengthMax = 1_024;
 const partMax = 1_000_000;
 const maxAgeMsMax = 86_400_000;
-/** The last millisecond that a `Date` can name. */
-const epochMsMax = 8_640_000_000_000_000;
+/** What the milliseconds of a hybrid timestamp can count, to the year 4199. */
+const epochMsMax = 2 ** 46 - 1;
 
 export const common = {
   timeoutMs: z.number().min(1).max(timeoutMsMax).default(timeoutMsDefault),
@@ -70,17 +70,20 @@ export type AsOf =
 
 const instant = z.iso.datetime({ offset: true });
 
-const asOf = z
-  .union([z.number().min(0).max(epochMsMax), z.string()])
-  .transform((value, context): AsOf => {
-    if (typeof value === "number") return { kind: "time", epochMs: value };
-    if (instant.safeParse(value).success) return { kind: "time", epochMs: Date.parse(value) };
-    const read = parseToken(value);
-    if (read.ok) return { kind: "session", token: read.token };
-    const forms = "neither an RFC 3339 time with its zone nor a session token";
-    context.addIssue({ code: "custom", ...coded("invalid-session", forms) });
+const asOf = z.union([z.number(), z.string()]).transform((value, context): AsOf => {
+  const isTime = typeof value === "number" || instant.safeParse(value).success;
+  if (isTime) {
+    const epochMs = typeof value === "number" ? Math.floor(value) : Date.parse(value);
+    if (epochMs >= 0 && epochMs <= epochMsMax) return { kind: "time", epochMs };
+    context.addIssue({ code: "custom", message: "not a time between 1970 and 4199" });
     return z.NEVER;
-  });
+  }
+  const read = parseToken(value);
+  if (read.ok) return { kind: "session", token: read.token };
+  const forms = "neither an RFC 3339 time with its zone nor a session token";
+  context.addIssue({ code: "custom", ...coded("invalid-session", forms) });
+  return z.NEVER;
+});
 
 /** What every read may say of the rows that it sees. */
 export const view = {

@@ -10,6 +10,9 @@ export type BodyRead = { readonly ok: true; readonly body: Body } | Refused;
 /** Checked value by value where their types are known: by rows, keys and vectors. */
 const bulk = new Set(["rows", "ids", "vector", "vectors"]);
 
+/** Of a list that is no bulk: more than any may hold, so that none is complained of item by item. */
+const itemsMax = 4_096;
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** An empty body is `{}`; an argument that is null counts as left out. */
@@ -42,6 +45,9 @@ function readArguments(given: Record<string, unknown>): BodyRead {
     if (bulk.has(name)) {
       body[name] = value;
       continue;
+    }
+    if (Array.isArray(value) && value.length > itemsMax) {
+      return refused("limit-exceeded", `${name} has ${value.length} items`);
     }
     const read = readJson(value, name);
     if (!read.ok) return refused(read.reserved ? "reserved-name" : "invalid-request", read.problem);

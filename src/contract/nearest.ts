@@ -10,6 +10,8 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let bestDistance = Math.min(distanceMax, Math.ceil(word.length / 2)) + 1;
   for (const candidate of known) {
+    // Each letter more is an edit more: what is that much longer need not be compared.
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

@@ -11,6 +11,9 @@ import { valueRefused } from "./value-problem.js";
 /** What the row number of an automatic id can count in one entry of the log. */
 export const rowsMax = 65_536;
 
+/** Several entries of the log, more than a message can fill. */
+const columnsBytesMax = 64 * 1024 * 1024;
+
 export type BatchRead = { readonly ok: true; readonly batch: RowBatch } | Refused;
 type ColumnRead = { readonly ok: true; readonly column: Column } | Refused;
 type Row = Readonly<Record<string, unknown>>;
@@ -48,9 +51,10 @@ function rowsProblem(
   operation: "insert" | "upsert",
 ): Refused | null {
   if (rows.length === 0) return refused("invalid-request", "rows is empty");
-  if (rows.length > rowsMax) {
+  const fitting = rowsThatFit(schema);
+  if (rows.length > fitting) {
     const hint = "send them as parts 0, 1, ... of one requestId";
-    return refused("payload-too-large", `${rows.length} rows; ${rowsMax} would fit`, hint);
+    return refused("payload-too-large", `${rows.length} rows; ${fitting} would fit`, hint);
   }
   if (operation === "upsert" && primaryKeyOf(schema).autoId) {
     const hint = "delete the old row and insert the new one";
@@ -63,6 +67,13 @@ function rowsProblem(
     return refused("invalid-row", `rows[${index}] is not an object of fields`);
   }
   return null;
+}
+
+/** Rows that leave out almost everything are small only until their columns are laid out. */
+function rowsThatFit(schema: CollectionSchema): number {
+  const widths = schema.fields.map(({ dimension = 2 }) => dimension * 4);
+  const bytesOfRow = widths.reduce((sum, width) => sum + width, 0);
+  return Math.min(rowsMax, Math.max(1, Math.floor(columnsBytesMax / bytesOfRow)));
 }
 
 function unknownField(rows: readonly Row[], schema: CollectionSchema): Refused | null {

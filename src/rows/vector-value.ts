@@ -1,5 +1,5 @@
 // Vectors as clients send them (numbers, base64 or raw float32) into one array of float32.
-import type { Refused } from "../contract/errors.js";
+import { type Refused, refused } from "../contract/errors.js";
 import {
   outOfRange,
   typeName,
@@ -108,10 +108,17 @@ function notFinite(values: ArrayLike<unknown>, dimension: number): ValueProblem 
   throw new Error("a vector that is not finite has a number that is not");
 }
 
+/** What the vectors of a message can become; checked before room is made for them. */
+export const vectorsBytesMax = 32 * 1024 * 1024;
+
 export type VectorsRead = { readonly ok: true; readonly vectors: Float32Array } | Refused;
 
 /** The query vectors of a search, row-major. */
 export function readVectors(values: readonly unknown[], dimension: number): VectorsRead {
+  if (values.length * dimension * 4 > vectorsBytesMax) {
+    const asked = `${values.length} vectors of ${dimension} dimensions`;
+    return refused("limit-exceeded", `${asked} are more than ${vectorsBytesMax} bytes`);
+  }
   const vectors = new Float32Array(values.length * dimension);
   const write = vectorWriter(vectors, dimension);
   for (const [index, value] of values.entries()) {

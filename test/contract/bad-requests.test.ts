@@ -128,6 +128,13 @@ refuses("limit-exceeded", [
   ["too many ids", remove({ ids: new Array(16_385).fill(1) }), /ids/],
   ["too long a timeout", count({ timeoutMs: 600_001 }), /timeoutMs/],
   ["too old an age", count({ maxAgeMs: 1e9 }), /maxAgeMs/],
+  ["endless output", query({ limit: 1, outputFields: new Array(1e5).fill(1) }), /outputFields/],
+  [
+    "too much output",
+    query({ limit: 1, outputFields: new Array(1_025).fill("a") }),
+    /outputFields/,
+  ],
+  ["endless fields", create({ fields: new Array(1e5).fill({}) }), /fields/],
 ]);
 
 refuses("invalid-request", [
@@ -157,7 +164,9 @@ refuses("invalid-request", [
   ["an eventual read of some age", count({ consistency: "eventual", maxAgeMs: 5 }), /contradicts/],
   ["a negative age", count({ maxAgeMs: -1 }), /maxAgeMs/],
   ["a session that is a number", count({ session: 1 }), /session/],
-  ["an asOf before 1970", count({ asOf: -1 }), /asOf/],
+  ["an asOf before 1970", count({ asOf: -1 }), /asOf.*1970/],
+  ["an asOf before 1970 as text", count({ asOf: "1969-12-31T23:59:59Z" }), /asOf.*1970/],
+  ["an asOf that no timestamp can name", count({ asOf: "9999-01-01T00:00:00Z" }), /asOf.*4199/],
   ["a timeout of 0", count({ timeoutMs: 0 }), /timeoutMs/],
   ["a request id with a dot", count({ requestId: "a.b" }), /requestId/],
   ["a long request id", count({ requestId: "x".repeat(65) }), /requestId/],

@@ -185,6 +185,13 @@ describe("a batch is refused", () => {
     expect(error.message).toContain(String(rowsMax));
   });
 
+  it("when its columns would take far more room than its rows", () => {
+    const wide = [{ name: "w", type: "FloatVector", dimension: 32_768 }];
+    const error = errorOf([new Array(600).fill({ id: 1 }), schemaOf(wide)]);
+    expect(error).toMatchObject({ code: "payload-too-large", status: 413 });
+    expect(error.message).toBe("600 rows; 511 would fit");
+  });
+
   it("when it is an upsert of rows whose keys the server gives", () => {
     const error = errorOf([[{ v: [1, 2] }], automatic], "upsert");
     expect(error).toMatchObject({

@@ -61,6 +61,11 @@ describe("a vector", () => {
     expect(Array.from(memory)).toEqual([9, 5, 6, 1, 2, 3, 4, 9]);
   });
 
+  it("is not made room for by the thousand before the first was looked at", () => {
+    const error = { code: "limit-exceeded", status: 400 };
+    expect(readVectors(new Array(16_384).fill(""), 32_768)).toMatchObject({ ok: false, error });
+  });
+
   it("of a search is named by its number", () => {
     expect(readVectors([[1, 2], [3]], 2)).toMatchObject({
       ok: false,
