@@ -10,22 +10,25 @@ const commandFields = {
   deadlineMs: z.number(),
 };
 
+/** The client's: the same for every attempt at the same change, also through another proxy. */
+const changeFields = { ...commandFields, requestId: z.string().min(1) };
+
 export const CreateCollection = message("CreateCollection", "command.coordinator", "command", {
-  ...commandFields,
+  ...changeFields,
   database: z.string(),
   collection: newCollection,
 });
 
 /** Names the collection by id, so that a late one cannot drop a collection created since. */
 export const DropCollection = message("DropCollection", "command.coordinator", "command", {
-  ...commandFields,
+  ...changeFields,
   database: z.string(),
   name: z.string(),
   collectionId: subjectToken,
 });
 
 export const AlterCollection = message("AlterCollection", "command.coordinator", "command", {
-  ...commandFields,
+  ...changeFields,
   database: z.string(),
   name: z.string(),
   collectionId: subjectToken,

@@ -101,17 +101,30 @@ export class Cluster {
   }
 
   create(request: string, collection = newCollectionOf(), deadlineMs = Number.MAX_VALUE): void {
-    const fields = { proxy: "p", request, deadlineMs, database: "db" };
+    const fields = { proxy: "p", request, requestId: request, deadlineMs, database: "db" };
     this.world.enqueue(CreateCollection.create({ ...fields, collection }));
   }
 
   drop(request: string, collectionId: string, deadlineMs = Number.MAX_VALUE): void {
-    const fields = { proxy: "p", request, deadlineMs, database: "db", name: "docs" };
+    const fields = {
+      proxy: "p",
+      request,
+      requestId: request,
+      deadlineMs,
+      database: "db",
+      name: "docs",
+    };
     this.world.enqueue(DropCollection.create({ ...fields, collectionId }));
   }
 
   alter(request: string, collectionId: string, settings: Partial<CollectionSettings>): void {
-    const fields = { proxy: "p", request, deadlineMs: Number.MAX_VALUE, database: "db" };
+    const fields = {
+      proxy: "p",
+      request,
+      requestId: request,
+      deadlineMs: Number.MAX_VALUE,
+      database: "db",
+    };
     const message = { ...fields, name: "docs", collectionId, settings };
     this.world.enqueue(AlterCollection.create(message));
   }

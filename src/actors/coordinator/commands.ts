@@ -26,8 +26,8 @@ const replicasDefault = 2;
 const idLength = 12;
 
 /** The same for a repeated request, and for no other: so it can be found again. */
-export function collectionIdOf(request: string, database: string, name: string): string {
-  const hash = createHash("sha256").update(JSON.stringify([request, database, name]));
+export function collectionIdOf(requestId: string, database: string, name: string): string {
+  const hash = createHash("sha256").update(JSON.stringify([requestId, database, name]));
   const number = BigInt(`0x${hash.digest("hex")}`) % 36n ** BigInt(idLength);
   return number.toString(36).padStart(idLength, "0");
 }
@@ -39,7 +39,7 @@ export function keyOfCommand({ database, ...message }: CollectionCommand): strin
 
 function idOfCommand(message: CollectionCommand): string {
   if (message.kind !== "CreateCollection") return message.collectionId;
-  return collectionIdOf(message.request, message.database, message.collection.name);
+  return collectionIdOf(message.requestId, message.database, message.collection.name);
 }
 
 /** Past its deadline nobody waits for it, and nobody may be surprised by it. */
@@ -101,7 +101,7 @@ function decideCreate(
 
 function newRecord(
   state: CoordinatorState,
-  { request, database, collection }: Create,
+  { requestId, database, collection }: Create,
   collectionId: string,
   now: Now,
 ): CollectionRecord {
@@ -118,7 +118,7 @@ function newRecord(
     dynamicFields,
     channels: Array.from({ length: shards }, (_, shard) => `${collectionId}-${shard}`),
     settings: { replicas, consistency, asOfWindowMs, thresholds },
-    request,
+    request: requestId,
     createdAtMs: now.wallMs,
   };
 }
@@ -137,12 +137,12 @@ function decideDrop(
   if (record.state === "dropping") return tellFailures(state, command, cell);
   // A stream that is being made now would outlive the collection.
   if ((state.works.get(cell.key)?.running ?? 0) > 0) return;
-  writeCollection(state, cell, { ...changed(record, message.request), state: "dropping" });
+  writeCollection(state, cell, { ...changed(record, message.requestId), state: "dropping" });
 }
 
 function decideDropped(state: CoordinatorState, command: Command, message: Drop, now: Now): void {
   if (command.dropped === undefined) return readDropped(state, command, now);
-  if (command.dropped?.request === message.request) {
+  if (command.dropped?.request === message.requestId) {
     return succeed(state, command, message.collectionId);
   }
   refuse(state, command, notFound(`there is no collection '${message.name}' of this id`));
@@ -165,12 +165,12 @@ function decideAlter(
   if (record?.collectionId !== message.collectionId || record.state === "dropping") {
     return refuse(state, command, notFound(`there is no collection '${message.name}' of this id`));
   }
-  if (record.request === message.request || record.earlierRequests?.includes(message.request)) {
+  if (record.request === message.requestId || record.earlierRequests?.includes(message.requestId)) {
     return succeed(state, command, record.collectionId);
   }
   if (record.state === "creating") return;
   const settings = settingsWith(record.settings, message.settings);
-  writeCollection(state, cell, { ...changed(record, message.request), settings });
+  writeCollection(state, cell, { ...changed(record, message.requestId), settings });
 }
 
 function settingsWith(

@@ -36,7 +36,8 @@ export function startCreate(
   now: Now,
 ): void {
   const { database, definition: collection } = call;
-  const message = CreateCollection.create({ ...fieldsOf(state, request), database, collection });
+  const fields = { ...fieldsOf(state, request), requestId: request.requestId, database };
+  const message = CreateCollection.create({ ...fields, collection });
   command(state, request, new Map([["", message]]), now);
 }
 
@@ -49,7 +50,8 @@ export function startChange(
 ): void {
   const { database, collection: name } = call;
   const { collectionId } = collection.record;
-  const fields = { ...fieldsOf(state, request), database, name, collectionId };
+  const { requestId } = request;
+  const fields = { ...fieldsOf(state, request), requestId, database, name, collectionId };
   const message =
     call.operation === "drop-collection"
       ? DropCollection.create(fields)
