@@ -35,6 +35,7 @@ export interface EffectOwner {
 const storageAtOnceMax = 16;
 const storageWaitingMax = 100_000;
 const retryMs = { min: 50, max: 2_000 };
+const pollMs = 10;
 
 export class EffectRunner {
   readonly #ports: EffectPorts;
@@ -44,6 +45,8 @@ export class EffectRunner {
   readonly #followings = new Map<string, Following>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #endings: (() => void)[] = [];
+  /** Effects whose outcome was not handled yet, timers apart. */
+  #unsettled = 0;
   #isStopped = false;
 
   constructor(ports: EffectPorts, owner: EffectOwner) {
@@ -101,9 +104,14 @@ export class EffectRunner {
     }
   }
 
-  /** Takes no more work; resolves when what was taken is acknowledged, or the time is over. */
-  drain(timeoutMs: number): Promise<void> {
-    return this.#work.drain(timeoutMs);
+  /**
+   * Takes no more work; resolves when what was taken is acknowledged and what was begun has come
+   * to an outcome that called for nothing more, or the time is over.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    const until = performance.now() + timeoutMs;
+    await this.#work.drain(timeoutMs);
+    while (this.#unsettled > 0 && performance.now() < until) await delay(pollMs);
   }
 
   /** Nothing is delivered after this. */
@@ -120,12 +128,16 @@ export class EffectRunner {
   }
 
   #settle(outcome: Promise<Outcome>): void {
-    outcome.then(
+    this.#unsettled += 1;
+    const handled = outcome.then(
       (value) => this.#deliver(value),
       (error: unknown) => {
         if (!this.#isStopped) this.#owner.restart(`an effect failed: ${String(error)}`, 0);
       },
     );
+    void handled.then(() => {
+      this.#unsettled -= 1;
+    });
   }
 
   #resume(): void {

@@ -1,8 +1,9 @@
-// The embedded profile's own nats-server: finds it, writes its settings, starts and supervises it.
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// The embedded profile's own nats-server: writes its settings, starts it, and starts it again.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect as openSocket } from "node:net";
-import { delimiter, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface NatsProcessSettings {
@@ -23,94 +24,44 @@ export interface NatsProcess {
   stop(): Promise<void>;
 }
 
-/** Debian keeps servers in sbin, which an ordinary user's PATH lacks. */
-const extraDirectories = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
 const startTimeoutMs = 30_000;
 const stopTimeoutMs = 5_000;
 const restartDelayMs = { min: 100, max: 5_000 };
 /** After this long a server counts as started well, and the next restart is quick again. */
 const settledMs = 10_000;
 
-export function findNatsServer(environment: NodeJS.ProcessEnv): string | undefined {
-  const named = environment.ELANUS_NATS_SERVER;
-  if (named !== undefined && named !== "") return isExecutable(named) ? named : undefined;
-  return [...(environment.PATH ?? "").split(delimiter), ...extraDirectories]
-    .filter((directory) => directory !== "")
-    .map((directory) => join(directory, "nats-server"))
-    .find(isExecutable);
-}
-
-export function natsServerVersion(program: string): string | undefined {
-  const output = spawnSync(program, ["--version"], { encoding: "utf8" }).stdout ?? "";
-  return /v?(\d+\.\d+\.\d+)/.exec(output)?.[1];
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** Where one server runs: `name` is how it greets, so that no other is taken for it. */
+interface Place {
+  readonly directory: string;
+  readonly port: number;
+  readonly name: string;
 }
 
 /** Resolves when the server answers; rejects with what it said when it does not start. */
 export async function startNatsProcess(settings: NatsProcessSettings): Promise<NatsProcess> {
   const directory = resolve(settings.directory);
   mkdirSync(directory, { recursive: true });
+  await endOrphan(directory, settings.report);
   const port = settings.port === 0 ? await freePort() : settings.port;
-  const configurationFile = join(directory, "nats-server.conf");
-  writeFileSync(configurationFile, configurationOf(directory, port));
-  const launch = () => launchServer(settings.program, configurationFile, directory, port);
-
-  let server = await launch();
-  let stopping = false;
-  const supervised = supervise();
-
-  async function supervise(): Promise<void> {
-    let delayMs = restartDelayMs.min;
-    while (!stopping) {
-      const startedAt = performance.now();
-      const ending = await server.ended;
-      if (stopping) return;
-      if (performance.now() - startedAt > settledMs) delayMs = restartDelayMs.min;
-      settings.report("warn", `nats-server ended (${ending}); it starts again in ${delayMs} ms`);
-      await delay(delayMs);
-      delayMs = Math.min(delayMs * 2, restartDelayMs.max);
-      if (!stopping) await restart();
-    }
-  }
-
-  async function restart(): Promise<void> {
-    try {
-      server = await launch();
-      settings.report("info", `nats-server runs again, pid ${server.child.pid}`);
-    } catch (error) {
-      // The loop finds it ended, and tries again.
-      settings.report("warn", String(error));
-    }
-  }
-
+  const place: Place = { directory, port, name: `elanus-${randomBytes(6).toString("hex")}` };
+  writeFileSync(configurationFileOf(directory), configurationOf(place));
+  const supervised = new SupervisedServer(place, settings);
+  await supervised.start();
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
     get pid() {
-      return server.hasEnded() ? undefined : server.child.pid;
+      return supervised.pid;
     },
-    async stop() {
-      stopping = true;
-      await stopServer(server);
-      await supervised;
-      // One that was being started meanwhile.
-      await stopServer(server);
-    },
+    stop: () => supervised.stop(),
   };
 }
 
 /** The paths are JSON strings, which the server's format reads alike. */
-function configurationOf(directory: string, port: number): string {
+function configurationOf({ directory, port, name }: Place): string {
   return [
     "# Written by Elanus at every start: changes are lost.",
+    `server_name: "${name}"`,
     `host: "127.0.0.1"`,
     `port: ${port}`,
     "max_payload: 8MB",
@@ -131,6 +82,70 @@ function configurationOf(directory: string, port: number): string {
   ].join("\n");
 }
 
+const configurationFileOf = (directory: string) => join(directory, "nats-server.conf");
+const pidFileOf = (directory: string) => join(directory, "nats-server.json");
+
+class SupervisedServer {
+  readonly #place: Place;
+  readonly #settings: NatsProcessSettings;
+  readonly #stopping = new AbortController();
+  #server: Server | null = null;
+  #supervision: Promise<void> = Promise.resolve();
+
+  constructor(place: Place, settings: NatsProcessSettings) {
+    this.#place = place;
+    this.#settings = settings;
+  }
+
+  get pid(): number | undefined {
+    return this.#server?.hasEnded() === false ? this.#server.child.pid : undefined;
+  }
+
+  async start(): Promise<void> {
+    this.#server = await launch(this.#settings.program, this.#place);
+    this.#supervision = this.#supervise(this.#server);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    if (this.#server !== null) await endServer(this.#server);
+    await this.#supervision;
+    rmSync(pidFileOf(this.#place.directory), { force: true });
+  }
+
+  async #supervise(first: Server): Promise<void> {
+    const { signal } = this.#stopping;
+    let server: Server | null = first;
+    let delayMs = restartDelayMs.min;
+    while (!signal.aborted) {
+      const startedAtMs = performance.now();
+      const ending = (await server?.ended) ?? "it did not start";
+      if (signal.aborted) return;
+      if (performance.now() - startedAtMs > settledMs) delayMs = restartDelayMs.min;
+      this.#settings.report("warn", `nats-server: ${ending}; starting again in ${delayMs} ms`);
+      await Promise.race([delay(delayMs), aborted(signal)]);
+      delayMs = Math.min(delayMs * 2, restartDelayMs.max);
+      if (!signal.aborted) server = await this.#restart();
+    }
+    if (server !== null) await endServer(server);
+  }
+
+  async #restart(): Promise<Server | null> {
+    try {
+      this.#server = await launch(this.#settings.program, this.#place);
+      this.#settings.report("info", `nats-server runs again, pid ${this.#server.child.pid}`);
+      return this.#server;
+    } catch (error) {
+      this.#settings.report("warn", String(error));
+      return null;
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => signal.addEventListener("abort", () => done(), { once: true }));
+}
+
 interface Server {
   readonly child: ChildProcess;
   /** Resolves with the exit code or the signal. */
@@ -138,13 +153,13 @@ interface Server {
   hasEnded(): boolean;
 }
 
-async function launchServer(
-  program: string,
-  configurationFile: string,
-  directory: string,
-  port: number,
-): Promise<Server> {
-  const child = spawn(program, ["-c", configurationFile], { stdio: ["ignore", "ignore", "pipe"] });
+async function launch(program: string, place: Place): Promise<Server> {
+  const { directory, port, name } = place;
+  // A group of its own: an interrupt from the terminal must not reach it before its users are done.
+  const child = spawn(program, ["-c", configurationFileOf(directory)], {
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
   let complaint = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-2_000);
@@ -158,42 +173,68 @@ async function launchServer(
     over = true;
   });
   const server = { child, ended, hasEnded: () => over };
-  if (await answers(server, port)) return server;
-  await stopServer(server);
+  const until = performance.now() + startTimeoutMs;
+  while (!over && performance.now() < until) {
+    if ((await greetingOn(port)) === name) {
+      writeFileSync(pidFileOf(directory), JSON.stringify({ pid: child.pid, port, name }));
+      return server;
+    }
+    await delay(20);
+  }
+  await endServer(server);
   const said = `${complaint}${endOfLog(join(directory, "nats-server.log"))}`.trim();
   throw new Error(`nats-server does not start on port ${port} (${await ended}): ${said}`);
 }
 
-async function answers(server: Server, port: number): Promise<boolean> {
-  const until = performance.now() + startTimeoutMs;
-  while (!server.hasEnded() && performance.now() < until) {
-    // Another server on this port would answer too: ours must be alive after the answer.
-    if ((await greets(port)) && !server.hasEnded()) return true;
-    await delay(20);
-  }
-  return false;
-}
-
-/** Whether a NATS server says hello on this port. */
-function greets(port: number): Promise<boolean> {
+/** The name of the NATS server that says hello on this port. */
+function greetingOn(port: number): Promise<string | undefined> {
   return new Promise((done) => {
     const socket = openSocket(port, "127.0.0.1");
     socket.setTimeout(1_000, () => socket.destroy());
     socket.once("data", (data) => {
-      done(data.toString("latin1").startsWith("INFO "));
+      done(/^INFO .*"server_name":"([^"]*)"/.exec(data.toString("utf8"))?.[1]);
       socket.destroy();
     });
-    socket.once("error", () => done(false));
-    socket.once("close", () => done(false));
+    socket.once("error", () => done(undefined));
+    socket.once("close", () => done(undefined));
   });
 }
 
-async function stopServer(server: Server): Promise<void> {
+async function endServer(server: Server): Promise<void> {
   if (server.hasEnded()) return;
   server.child.kill("SIGTERM");
   const timer = setTimeout(() => server.child.kill("SIGKILL"), stopTimeoutMs);
   await server.ended;
   clearTimeout(timer);
+}
+
+/** One whose owner was killed still has the store open, and a second one would damage it. */
+async function endOrphan(directory: string, report: NatsProcessSettings["report"]): Promise<void> {
+  const orphan = readOrphan(directory);
+  if (orphan === undefined || (await greetingOn(orphan.port)) !== orphan.name) return;
+  report("warn", `a nats-server was left over from before, pid ${orphan.pid}: ending it`);
+  signalIfThere(orphan.pid, "SIGTERM");
+  const until = performance.now() + stopTimeoutMs;
+  while ((await greetingOn(orphan.port)) === orphan.name) {
+    if (performance.now() > until) signalIfThere(orphan.pid, "SIGKILL");
+    await delay(50);
+  }
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+function readOrphan(directory: string): { pid: number; port: number; name: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(pidFileOf(directory), "utf8"));
+  } catch {
+    return undefined;
+  }
 }
 
 function endOfLog(file: string): string {
@@ -204,7 +245,7 @@ function endOfLog(file: string): string {
   }
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const server = createServer();
     server.once("error", fail);

@@ -13,6 +13,7 @@ import {
   type NatsConnection,
   type NatsError,
 } from "nats";
+import { UnavailableError } from "../storage/errors.js";
 import type { KeyValueClient } from "../storage/metadata-store-nats.js";
 
 export interface NatsSettings {
@@ -78,6 +79,8 @@ export interface NatsLink {
   readonly payloadBytesMax: number;
   readonly serverVersion: string;
   readonly url: string;
+  /** Whether the server is one of a cluster. */
+  readonly clustered: boolean;
   /** Resolves when the connection is over for good, with the reason if nobody closed it. */
   readonly closed: Promise<Error | undefined>;
   newInbox(): string;
@@ -191,6 +194,9 @@ function createLink(connection: NatsConnection): NatsLink {
     get url() {
       return connection.getServer();
     },
+    get clustered() {
+      return (connection.info as { cluster?: string } | undefined)?.cluster !== undefined;
+    },
     closed: connection.closed().then((error) => error ?? undefined),
     newInbox: () => createInbox(),
     publish(subject, body, options = {}) {
@@ -217,8 +223,12 @@ function createLink(connection: NatsConnection): NatsLink {
     },
     serve: (settings) => serve(connection, settings),
     async keyValueClient() {
-      const { streams } = await connection.jetstreamManager();
-      return { views: connection.jetstream().views, streams };
+      try {
+        const { streams } = await connection.jetstreamManager();
+        return { views: connection.jetstream().views, streams };
+      } catch (error) {
+        throw new UnavailableError("reach JetStream", error);
+      }
     },
     observe: (observer) => void observers.push(observer),
     flush: () => connection.flush(),

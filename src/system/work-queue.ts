@@ -1,7 +1,9 @@
 // Takes work off the queues for one actor: as much as it has credits for, and keeps it while it works.
+import { setTimeout as delay } from "node:timers/promises";
 import type { AnyDefinition, AnyMessage } from "../messages/catalogue.js";
 import type { DeliveryId } from "./actor.js";
 import { decodeMessage } from "./envelope.js";
+import { nanoseconds } from "./jetstream.js";
 import type { NatsLink } from "./nats.js";
 import type { Delivery } from "./pull.js";
 import { filterOf } from "./streams.js";
@@ -15,17 +17,20 @@ export interface WorkQueueHandlers {
 const extendEveryMs = 300;
 /** An actor that never answers a query is not helped by keeping it from the others. */
 const extendForMs = 60_000;
+const pollMs = 10;
 
 const signals = {
   acknowledge: Buffer.from("+ACK"),
   progress: Buffer.from("+WPI"),
   refuse: Buffer.from("-NAK"),
+  /** What ended one worker should not end the next one in the same moment. */
+  refuseForNow: Buffer.from(`-NAK ${JSON.stringify({ delay: nanoseconds(1_000) })}`),
   terminate: Buffer.from("+TERM"),
 };
 
 interface Held {
   readonly reply: string;
-  readonly isQuery: boolean;
+  readonly kind: QueueKind;
   readonly sinceMs: number;
 }
 
@@ -37,7 +42,6 @@ export class WorkQueue {
   readonly #held = new Map<DeliveryId, Held>();
   #count = 0;
   #isDraining = false;
-  #whenNoneHeld: () => void = () => undefined;
 
   constructor(link: NatsLink, handlers: WorkQueueHandlers) {
     this.#link = link;
@@ -70,7 +74,6 @@ export class WorkQueue {
     if (delivery === undefined) return;
     this.#held.delete(id);
     this.#signal(delivery.reply, signals.acknowledge);
-    if (this.#held.size === 0) this.#whenNoneHeld();
   }
 
   extend(id: DeliveryId): void {
@@ -83,26 +86,29 @@ export class WorkQueue {
     for (const source of this.#sources.values()) source.resume();
   }
 
-  /** Takes no more; resolves when what was taken is acknowledged, or the time is over. */
+  /**
+   * Takes no more; resolves when what was taken is acknowledged, or the time is over. Tasks are not
+   * waited for: they can take minutes, and another does them over.
+   */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
     for (const source of this.#sources.values()) source.end();
-    if (this.#held.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const deadline = setTimeout(resolve, timeoutMs);
-      this.#whenNoneHeld = () => {
-        clearTimeout(deadline);
-        resolve();
-      };
-    });
+    const until = performance.now() + timeoutMs;
+    const isAwaited = ({ kind }: Held) => kind !== "task";
+    while ([...this.#held.values()].some(isAwaited) && performance.now() < until) {
+      await delay(pollMs);
+    }
   }
 
-  /** What was taken and not acknowledged goes to another after a while. */
+  /** What was taken and not acknowledged goes to another at once. */
   stop(): void {
     this.#isDraining = true;
     clearInterval(this.#timer);
-    for (const source of this.#sources.values()) source.stop();
+    for (const { reply, kind } of this.#held.values()) {
+      this.#signal(reply, kind === "query" ? signals.refuse : signals.refuseForNow);
+    }
     this.#held.clear();
+    for (const source of this.#sources.values()) source.stop();
   }
 
   #signal(reply: string, body: Uint8Array): void {
@@ -112,8 +118,8 @@ export class WorkQueue {
 
   #extendQueries(): void {
     const now = performance.now();
-    for (const { isQuery, sinceMs, reply } of this.#held.values()) {
-      if (isQuery && now - sinceMs < extendForMs) this.#signal(reply, signals.progress);
+    for (const { kind, sinceMs, reply } of this.#held.values()) {
+      if (kind === "query" && now - sinceMs < extendForMs) this.#signal(reply, signals.progress);
     }
   }
 
@@ -131,7 +137,7 @@ export class WorkQueue {
       return false;
     }
     const id = String(this.#count++);
-    this.#held.set(id, { reply, isQuery: kind === "query", sinceMs: performance.now() });
+    this.#held.set(id, { reply, kind, sinceMs: performance.now() });
     this.#handlers.delivered(id, deliveries, decoded.message);
     return true;
   }

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connectNats, type NatsLink } from "../../src/system/nats.js";
-import { findNatsServer, startNatsProcess } from "../../src/system/nats-process.js";
+import { startNatsProcess } from "../../src/system/nats-process.js";
+import { findNatsServer } from "../../src/system/nats-program.js";
 
 export interface NatsHarness {
   readonly url: string;

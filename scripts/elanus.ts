@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+// The command line of Elanus: a cluster on this machine, one actor host, its status, its doctor.
+import { Command } from "commander";
+import { type Configuration, ConfigurationError, loadConfiguration } from "../src/system/config.js";
+import { DataDirInUse } from "../src/system/data-dir-lock.js";
+import { packageVersion } from "../src/system/package-version.js";
+import { runDev } from "./elanus/dev.js";
+import { runDoctor } from "./elanus/doctor.js";
+import { runHost } from "./elanus/host.js";
+import { runStatus } from "./elanus/status.js";
+
+type Run = (configuration: Configuration, asJson: boolean) => Promise<number>;
+
+const program = new Command("elanus")
+  .description("a distributed vector database on NATS JetStream")
+  .version(packageVersion());
+
+withCommon(program.command("dev"), runDev)
+  .description("run a whole cluster on this machine: a nats-server and actor hosts")
+  .option("--port <port>", "of the nats-server; 0: a free one (default 4222)")
+  .option("--hosts <roles>", "the roles of each host, for instance 'proxy,coordinator;query,data'");
+
+withNats(withCommon(program.command("host"), runHost))
+  .description("run one actor host")
+  .option("--roles <roles>", "proxy, coordinator, oracle, query, data, index (default all)")
+  .option("--name <name>", "unique in the cluster (default: made up)")
+  .option("--replicas <number>", "of the streams, on a cluster of NATS servers");
+
+withNats(withCommon(program.command("status"), runStatus))
+  .description("show hosts, actors and channels, and the cause of what is not well")
+  .option("--json", "one line of JSON");
+
+withNats(withCommon(program.command("doctor"), runDoctor))
+  .description("check what Elanus stands on, and say how to mend it")
+  .option("--json", "one line of JSON");
+
+await program.parseAsync();
+
+function withCommon(command: Command, run: Run): Command {
+  return command
+    .option("--data-dir <path>", "where everything lies that must survive (default .elanus)")
+    .option("--config <file>", "settings as a JSON object")
+    .option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent")
+    .action(async (options: Record<string, unknown>) => {
+      process.exitCode = await runWith(run, options);
+      // A thread or socket that hangs must not keep a command that is done.
+      setTimeout(() => process.exit(), 500).unref();
+    });
+}
+
+function withNats(command: Command): Command {
+  return command
+    .option("--nats-url <url>", "of the NATS server (default NATS_URL or nats://127.0.0.1:4222)")
+    .option("--nats-credentials <file>", "a credentials file (default NATS_CREDS)");
+}
+
+async function runWith(run: Run, options: Record<string, unknown>): Promise<number> {
+  const { config, json, ...flags } = options;
+  const file = typeof config === "string" ? config : undefined;
+  try {
+    const configuration = loadConfiguration({ flags, environment: process.env, file });
+    return await run(configuration, json === true);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError || error instanceof DataDirInUse)) throw error;
+    console.error(error.message);
+    return 1;
+  }
+}

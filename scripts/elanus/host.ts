@@ -1,0 +1,42 @@
+// `elanus host`: one process that runs the actors of its roles until it is told to end.
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { type Configuration, natsSettingsOf } from "../../src/system/config.js";
+import { type Host, startHost } from "../../src/system/host.js";
+import { createOperatorLog } from "../../src/system/operator-log.js";
+import { packageVersion } from "../../src/system/package-version.js";
+import { interruption } from "./interruption.js";
+
+/** What is in flight gets a few seconds; what then still hangs must not keep the process. */
+const drainWithinMs = 10_000;
+
+export async function runHost(configuration: Configuration): Promise<number> {
+  const host = configuration.name ?? `host-${randomBytes(4).toString("hex")}`;
+  const log = createOperatorLog(configuration, host);
+  const told = interruption();
+  const { roles, sessionTtlMs, readsMax, searchThreads, buildThreads } = configuration;
+  const { replicas, logBytesMax, duplicateWindowMs } = configuration;
+  const starting = startHost({
+    ...{ host, roles, sessionTtlMs, readsMax, searchThreads, buildThreads },
+    nats: natsSettingsOf(configuration, host, true),
+    streams: { replicas, logBytesMax, duplicateWindowMs },
+    objectStore: { kind: "file", root: join(configuration.dataDir, "objects") },
+    version: packageVersion(),
+    report: log.report,
+  });
+  const early = await Promise.race([starting.then(() => null), told]);
+  if (early !== null) return 0;
+  const running = await starting;
+  log.report("info", "host", `runs ${roles.join(", ")}`);
+  const reason = await Promise.race([told, running.failed.then((detail) => `failed: ${detail}`)]);
+  const hasFailed = reason.startsWith("failed: ");
+  log.report(hasFailed ? "error" : "info", "host", `ends: ${reason}`);
+  await drained(running);
+  return hasFailed ? 1 : 0;
+}
+
+async function drained(host: Host): Promise<void> {
+  const timer = setTimeout(() => process.exit(1), drainWithinMs);
+  await host.drain();
+  clearTimeout(timer);
+}

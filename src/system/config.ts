@@ -1,0 +1,162 @@
+// Settings from flags, the environment, a file, and defaults, in this order; checked, with their source.
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { z } from "zod";
+import { roles } from "../messages/records.js";
+import type { NatsSettings } from "./nats.js";
+import { streamSettingsDefault } from "./streams.js";
+
+const positive = z.coerce.number().int().min(1);
+/** A list, or a text with its items between separators. */
+const listOf = <Item extends z.ZodType>(separator: string, item: Item) =>
+  z.preprocess(
+    (given) =>
+      typeof given === "string" ? given.split(separator).map((text) => text.trim()) : given,
+    z.array(item).min(1),
+  );
+const rolesSchema = listOf(",", z.enum(roles));
+
+const configurationSchema = z.strictObject({
+  natsUrl: z.string().min(1).default("nats://127.0.0.1:4222"),
+  natsCredentials: z.string().optional(),
+  natsUser: z.string().optional(),
+  natsPassword: z.string().optional(),
+  natsToken: z.string().optional(),
+  natsCa: z.string().optional(),
+  natsCertificate: z.string().optional(),
+  natsKey: z.string().optional(),
+  /** Everything that must survive lies here. */
+  dataDir: z.string().min(1).default(".elanus"),
+  /** Unique in the cluster; made up when left out. */
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, "letters, digits, '-' and '_', at most 64")
+    .optional(),
+  roles: rolesSchema.default([...roles]),
+  /** Of the embedded nats-server; 0: a free one. */
+  port: z.coerce.number().int().min(0).max(65_535).default(4_222),
+  /** Roles of the hosts of `dev`, host by host: `a,b;c,d`. */
+  hosts: listOf(";", rolesSchema).default([
+    ["proxy", "coordinator", "oracle"],
+    ["query", "data", "index"],
+    ["query", "data", "index"],
+  ]),
+  replicas: z.coerce.number().int().min(1).max(5).default(streamSettingsDefault.replicas),
+  logBytesMax: positive.min(1024 * 1024).default(streamSettingsDefault.logBytesMax),
+  duplicateWindowMs: positive.min(1_000).default(streamSettingsDefault.duplicateWindowMs),
+  sessionTtlMs: positive.min(1_000).default(10_000),
+  readsMax: positive.max(1_024).default(16),
+  searchThreads: positive.max(256).default(Math.max(1, Math.min(8, availableParallelism() - 1))),
+  buildThreads: positive.max(64).default(1),
+  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+});
+export type Configuration = z.infer<typeof configurationSchema>;
+type Name = keyof Configuration;
+
+const environmentNames: Readonly<Record<Name, string>> = {
+  natsUrl: "NATS_URL",
+  natsCredentials: "NATS_CREDS",
+  natsUser: "NATS_USER",
+  natsPassword: "NATS_PASSWORD",
+  natsToken: "NATS_TOKEN",
+  natsCa: "NATS_CA",
+  natsCertificate: "NATS_CERT",
+  natsKey: "NATS_KEY",
+  dataDir: "ELANUS_DATA_DIR",
+  name: "ELANUS_NAME",
+  roles: "ELANUS_ROLES",
+  port: "ELANUS_PORT",
+  hosts: "ELANUS_HOSTS",
+  replicas: "ELANUS_REPLICAS",
+  logBytesMax: "ELANUS_LOG_BYTES_MAX",
+  duplicateWindowMs: "ELANUS_DUPLICATE_WINDOW_MS",
+  sessionTtlMs: "ELANUS_SESSION_TTL_MS",
+  readsMax: "ELANUS_READS_MAX",
+  searchThreads: "ELANUS_SEARCH_THREADS",
+  buildThreads: "ELANUS_BUILD_THREADS",
+  logLevel: "ELANUS_LOG_LEVEL",
+};
+
+/** What the operator has to mend; its message says where. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+export interface ConfigurationSources {
+  /** As given on the command line; undefined ones were not. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly environment: NodeJS.ProcessEnv;
+  /** A JSON object with the names of the configuration. */
+  readonly file: string | undefined;
+}
+
+export function loadConfiguration(sources: ConfigurationSources): Configuration {
+  const { given, origins } = collect(sources);
+  const parsed = configurationSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0] ?? "");
+    const unknown = issue.code === "unrecognized_keys" ? ` (${sources.file})` : "";
+    return `${origins.get(name) ?? name}${unknown}: ${issue.message}`;
+  });
+  throw new ConfigurationError(problems.join("\n"));
+}
+
+function collect({ flags, environment, file }: ConfigurationSources) {
+  const given: Record<string, unknown> = {};
+  const origins = new Map<string, string>();
+  const put = (name: string, value: unknown, origin: string) => {
+    if (value === undefined || value === "") return;
+    given[name] = value;
+    origins.set(name, origin);
+  };
+  for (const [name, value] of Object.entries(readFile(file)))
+    put(name, value, `${name} in ${file}`);
+  for (const [name, variable] of Object.entries(environmentNames)) {
+    put(name, environment[variable], variable);
+  }
+  for (const name of Object.keys(environmentNames)) put(name, flags[name], flagOf(name));
+  return { given, origins };
+}
+
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function readFile(file: string | undefined): Record<string, unknown> {
+  if (file === undefined) return {};
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) {
+      return parsed as Record<string, unknown>;
+    }
+  } catch (error) {
+    throw new ConfigurationError(`${file}: ${(error as Error).message}`);
+  }
+  throw new ConfigurationError(`${file}: not a JSON object`);
+}
+
+export function natsSettingsOf(
+  configuration: Configuration,
+  name: string,
+  waitForServer: boolean,
+): NatsSettings {
+  const { natsCa, natsCertificate, natsKey } = configuration;
+  const hasTls = natsCa !== undefined || natsCertificate !== undefined;
+  return {
+    servers: configuration.natsUrl,
+    name,
+    user: configuration.natsUser,
+    password: configuration.natsPassword,
+    token: configuration.natsToken,
+    credentials: configuration.natsCredentials,
+    waitForServer,
+    tls: hasTls
+      ? {
+          ...(natsCa === undefined ? {} : { ca: natsCa }),
+          ...(natsCertificate === undefined ? {} : { certificate: natsCertificate }),
+          ...(natsKey === undefined ? {} : { key: natsKey }),
+        }
+      : undefined,
+  };
+}

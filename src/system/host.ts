@@ -1,0 +1,163 @@
+// A process's worth of actors: connects, runs the actors of its roles, and ends them in order.
+import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ActorStatus, Role } from "../messages/records.js";
+import { UnavailableError } from "../storage/errors.js";
+import type { MetadataStore } from "../storage/metadata-store.js";
+import { openNatsMetadataStore } from "../storage/metadata-store-nats.js";
+import type { RunnerPorts } from "./actor-runner.js";
+import {
+  type ActorContext,
+  type ChannelRole,
+  type HostRole,
+  hostActor,
+  isChannelRole,
+  type RunningActor,
+} from "./actor-table.js";
+import { Bus } from "./bus.js";
+import { ChannelActors } from "./channel-actors.js";
+import { ClientService } from "./client-service.js";
+import { type ComputePool, createComputePool } from "./compute-pool.js";
+import { connectNats, type NatsLink, type NatsSettings } from "./nats.js";
+import { type ObjectStoreLocation, openObjectStore } from "./object-store-location.js";
+import { Session } from "./session.js";
+import type { StreamSettings } from "./streams.js";
+
+export interface HostSettings {
+  readonly host: string;
+  readonly roles: readonly Role[];
+  readonly nats: NatsSettings;
+  readonly streams: StreamSettings;
+  readonly objectStore: ObjectStoreLocation;
+  readonly sessionTtlMs: number;
+  readonly readsMax: number;
+  readonly searchThreads: number;
+  readonly buildThreads: number;
+  readonly version: string;
+  report(level: "info" | "warn" | "error", actor: string, text: string): void;
+}
+
+export interface Host {
+  readonly status: readonly ActorStatus[];
+  /** Resolves with a reason when the host can no longer do anything. */
+  readonly failed: Promise<string>;
+  /** Takes nothing more, finishes what is in flight, says goodbye, and closes. */
+  drain(): Promise<void>;
+}
+
+const drainMs = 4_000;
+const storeRetryMs = 500;
+
+export async function startHost(settings: HostSettings): Promise<Host> {
+  const link = await connectNats(settings.nats);
+  refuseCluster(link);
+  const bus = await Bus.open(link, settings.streams, (level, text) =>
+    settings.report(level, "host", text),
+  );
+  const metadata = await openMetadata(link, settings);
+  const objects = await openObjectStore(settings.objectStore);
+  const actors: RunningActor[] = [];
+  let service: ClientService | null = null;
+  let channels: ChannelActors | null = null;
+  const running = () => [...actors, ...(channels?.actors ?? [])];
+  const session = new Session({
+    metadata,
+    host: settings.host,
+    roles: settings.roles,
+    ttlMs: settings.sessionTtlMs,
+    actors: () => running().map(({ status }) => status),
+    report: (level, text) => settings.report(level, "host", text),
+  });
+  const compute = openCompute(settings, (crashed) => {
+    const reason = "a search thread that held its rows has crashed";
+    for (const actor of channels?.ofChannels("query", crashed) ?? []) actor.restart(reason);
+  });
+  const ports: RunnerPorts = {
+    ...{ bus, objects, metadata, compute, lease: session },
+    clients: { respond: (request, reply) => service?.respond(request, reply) },
+    now: () => ({ monotonicMs: performance.now(), wallMs: Date.now() }),
+    newId,
+    report: settings.report,
+    ended: (actor) => (actor === "proxy" ? service?.abandon() : undefined),
+  };
+  await session.start();
+  channels = startActors(settings, ports, actors);
+  const proxy = actors.find(({ name }) => name === "proxy");
+  if (proxy !== undefined) service = await openService(link, settings, proxy);
+
+  return {
+    get status() {
+      return running().map(({ status }) => status);
+    },
+    failed: link.closed.then((error) => error?.message ?? "the connection to NATS was closed"),
+    async drain() {
+      await service?.drain(drainMs);
+      await Promise.all([channels?.drain(drainMs), ...actors.map((actor) => actor.drain(drainMs))]);
+      await session.stop();
+      await compute.close();
+      bus.close();
+      await link.close();
+    },
+  };
+}
+
+function startActors(
+  settings: HostSettings,
+  ports: RunnerPorts,
+  actors: RunningActor[],
+): ChannelActors {
+  const { host, sessionTtlMs, readsMax, roles, streams } = settings;
+  const { duplicateWindowMs } = streams;
+  const context: ActorContext = { host, sessionTtlMs, readsMax, duplicateWindowMs };
+  for (const role of roles.filter((name): name is HostRole => !isChannelRole(name))) {
+    actors.push(hostActor(role, context)(ports));
+  }
+  const ofChannels = roles.filter((name): name is ChannelRole => isChannelRole(name));
+  const channels = new ChannelActors(ofChannels, context, ports);
+  channels.start();
+  return channels;
+}
+
+/** A conditional write is not safe on a cluster of servers before 2.11: two could both succeed. */
+function refuseCluster(link: NatsLink): void {
+  if (!link.clustered) return;
+  throw new Error(
+    `the NATS server at ${link.url} is one of a cluster, on which metadata cannot be kept safely ` +
+      "in a key-value bucket: use a single server",
+  );
+}
+
+async function openMetadata(link: NatsLink, settings: HostSettings): Promise<MetadataStore> {
+  for (;;) {
+    try {
+      return await openNatsMetadataStore(await link.keyValueClient());
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      settings.report("warn", "host", `no metadata yet: ${error.message}`);
+      await delay(storeRetryMs);
+    }
+  }
+}
+
+function openCompute(
+  { searchThreads, buildThreads, objectStore }: HostSettings,
+  onCrash: (channels: readonly string[]) => void,
+): ComputePool {
+  return createComputePool({
+    threads: searchThreads,
+    buildThreads,
+    objectStore,
+    onCrash: (_thread, channels) => onCrash(channels),
+  });
+}
+
+function openService(link: NatsLink, { version }: HostSettings, proxy: RunningActor) {
+  const take: Parameters<typeof ClientService.start>[1]["take"] = (request) =>
+    proxy.tell({ kind: "ClientRequested", request });
+  return ClientService.start(link, { version, newId, take });
+}
+
+/** 96 random bits, fit for a subject. */
+function newId(): string {
+  return randomBytes(12).toString("base64url");
+}

@@ -1,0 +1,151 @@
+// The host's word that it lives, written again and again; and its lease, by its own clock.
+import { hostname } from "node:os";
+import {
+  type ActorStatus,
+  encodeRecord,
+  parseRecord,
+  type Role,
+  type SessionRecord,
+  sessionKey,
+  sessionRecord,
+} from "../messages/records.js";
+import { UnavailableError } from "../storage/errors.js";
+import type { MetadataStore } from "../storage/metadata-store.js";
+
+export interface SessionSettings {
+  readonly metadata: MetadataStore;
+  readonly host: string;
+  readonly roles: readonly Role[];
+  /** Others take this host for dead when its record has not changed for this long. */
+  readonly ttlMs: number;
+  actors(): readonly ActorStatus[];
+  report(level: "info" | "warn" | "error", text: string): void;
+}
+
+/** The lease ends this part of the TTL before others may count on its end: clocks differ. */
+const marginPart = 0.2;
+/** How soon others learn that an actor here is in another phase. */
+const lookEveryMs = 500;
+const recordBytesMax = 400 * 1024;
+
+export class Session {
+  readonly #settings: SessionSettings;
+  readonly #startedAtMs = Date.now();
+  readonly #key: string;
+  #revision: number | null = null;
+  #leaseUntilMs = Number.NEGATIVE_INFINITY;
+  #lastWrittenMs = Number.NEGATIVE_INFINITY;
+  #lastPhases = "";
+  #timer: NodeJS.Timeout | null = null;
+  #writing: Promise<void> = Promise.resolve();
+  #isWriting = false;
+
+  constructor(settings: SessionSettings) {
+    this.#settings = settings;
+    this.#key = sessionKey(settings.host);
+  }
+
+  /** Resolves when the record was written for the first time, or could not be. */
+  async start(): Promise<void> {
+    this.#write();
+    this.#timer = setInterval(() => this.#writeIfDue(), lookEveryMs);
+    await this.#writing;
+  }
+
+  /** Counted from before the write was sent, so nobody can have begun to count earlier. */
+  isHeld(): boolean {
+    return performance.now() < this.#leaseUntilMs;
+  }
+
+  /** Others need not wait for the end of a host that says goodbye. */
+  async stop(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#writing;
+    this.#leaseUntilMs = Number.NEGATIVE_INFINITY;
+    if (this.#revision === null) return;
+    try {
+      await this.#settings.metadata.delete(this.#key, this.#revision);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      this.#settings.report("warn", `the session stays until its TTL: ${error.message}`);
+    }
+  }
+
+  #writeIfDue(): void {
+    const isDue = performance.now() - this.#lastWrittenMs >= this.#settings.ttlMs / 3;
+    if ((isDue || phasesOf(this.#settings.actors()) !== this.#lastPhases) && !this.#isWriting) {
+      this.#write();
+    }
+  }
+
+  #write(): void {
+    this.#isWriting = true;
+    this.#writing = this.#renew().finally(() => {
+      this.#isWriting = false;
+    });
+  }
+
+  async #renew(): Promise<void> {
+    const sentAtMs = performance.now();
+    const actors = this.#settings.actors();
+    try {
+      if (await this.#put(actors)) {
+        this.#leaseUntilMs = sentAtMs + this.#settings.ttlMs * (1 - marginPart);
+        this.#lastPhases = phasesOf(actors);
+      }
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      this.#settings.report("warn", `the session is not renewed: ${error.message}`);
+    }
+    this.#lastWrittenMs = sentAtMs;
+  }
+
+  async #put(actors: readonly ActorStatus[]): Promise<boolean> {
+    const { metadata, host, roles } = this.#settings;
+    const record: SessionRecord = {
+      version: 1,
+      host,
+      pid: process.pid,
+      hostname: hostname(),
+      roles: [...roles],
+      startedAtMs: this.#startedAtMs,
+      renewedAtMs: Date.now(),
+      actors: [...actors],
+    };
+    const value = encodeFitting(record);
+    const outcome =
+      this.#revision === null
+        ? await metadata.create(this.#key, value)
+        : await metadata.update(this.#key, value, this.#revision);
+    if (outcome.ok) this.#revision = outcome.revision;
+    else await this.#readBack();
+    return outcome.ok;
+  }
+
+  /** After a conflict: a late write of ours, a record that somebody cleared, or another host. */
+  async #readBack(): Promise<void> {
+    const stored = await this.#settings.metadata.get(this.#key);
+    this.#revision = stored?.revision ?? null;
+    if (stored === undefined) return;
+    const parsed = parseRecord(sessionRecord, stored.value);
+    const isOurs =
+      parsed.ok &&
+      parsed.record.pid === process.pid &&
+      parsed.record.startedAtMs === this.#startedAtMs;
+    if (isOurs) return;
+    this.#settings.report("error", `another process runs as host '${this.#settings.host}'`);
+  }
+}
+
+/** A host of very many actors leaves out their figures, which only `status` shows. */
+function encodeFitting(record: SessionRecord): Uint8Array {
+  const value = encodeRecord(record);
+  if (value.length <= recordBytesMax) return value;
+  return encodeRecord({ ...record, actors: record.actors.map((a) => ({ ...a, figures: {} })) });
+}
+
+function phasesOf(actors: readonly ActorStatus[]): string {
+  return JSON.stringify(
+    actors.map(({ actor, channel, phase, cause }) => [actor, channel, phase, cause]),
+  );
+}
