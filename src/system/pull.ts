@@ -29,7 +29,7 @@ const patienceMs = expiresMs + 2_000;
 const pendingMessagesHeader = "Nats-Pending-Messages";
 
 interface Request {
-  remaining: number;
+  readonly messages: number;
   readonly askedAtMs: number;
 }
 
@@ -44,8 +44,12 @@ export class Pull {
   readonly #handlers: PullHandlers;
   readonly #subscription: Subscription;
   readonly #timer: NodeJS.Timeout;
-  /** In the order in which they were asked, which is the order in which the server serves them. */
+  /**
+   * Those that may still be open. The server serves them in turns and a message does not say for
+   * which one it came, so only the sum of what is outstanding is known.
+   */
   readonly #requests = new Map<string, Request>();
+  #outstanding = 0;
   #asked = 0;
   #isClosed = false;
 
@@ -64,9 +68,7 @@ export class Pull {
 
   /** How many messages may still come. */
   get outstanding(): number {
-    let sum = 0;
-    for (const { remaining } of this.#requests.values()) sum += remaining;
-    return sum;
+    return this.#outstanding;
   }
 
   ask(messages: number, bytesMax?: number): void {
@@ -76,7 +78,8 @@ export class Pull {
       expires: nanoseconds(expiresMs),
       ...(bytesMax === undefined ? {} : { max_bytes: bytesMax }),
     };
-    this.#requests.set(reply, { remaining: messages, askedAtMs: performance.now() });
+    this.#requests.set(reply, { messages, askedAtMs: performance.now() });
+    this.#outstanding += messages;
     // Without a connection nothing is asked: whoever holds this makes a new one after it.
     this.#link.publish(this.#subject, Buffer.from(JSON.stringify(options)), { reply });
   }
@@ -88,29 +91,31 @@ export class Pull {
   }
 
   #onMessage(message: NatsMessage): void {
-    const [first] = this.#requests;
-    if (first !== undefined) {
-      const [reply, request] = first;
-      request.remaining -= 1;
-      if (request.remaining === 0) this.#requests.delete(reply);
-    }
+    this.#outstanding -= 1;
+    if (this.#outstanding === 0) this.#requests.clear();
     this.#handlers.delivered(deliveryOf(message));
   }
 
   #onStatus(message: NatsMessage): void {
-    if (!this.#requests.delete(message.subject)) return;
+    const request = this.#requests.get(message.subject);
+    if (request === undefined) return;
+    this.#requests.delete(message.subject);
     // A request ends early when the next message would exceed its bytes.
-    const isBytesLimit =
-      message.status === 409 && message.header(pendingMessagesHeader) !== undefined;
-    if (message.status === 408 || isBytesLimit) this.#handlers.ended();
-    else this.#lose(`${message.status} ${message.description}`);
+    const pending = message.header(pendingMessagesHeader);
+    const isOver = message.status === 408 || (message.status === 409 && pending !== undefined);
+    if (!isOver) return this.#lose(`${message.status} ${message.description}`);
+    this.#outstanding -= Number(pending ?? request.messages);
+    this.#handlers.ended();
   }
 
   #checkPatience(): void {
     const now = performance.now();
-    for (const request of this.#requests.values()) {
-      if (now - request.askedAtMs > patienceMs) return this.#lose("no answer to a pull");
+    let mayCome = 0;
+    for (const [reply, { messages, askedAtMs }] of this.#requests) {
+      if (now - askedAtMs > patienceMs) this.#requests.delete(reply);
+      else mayCome += messages;
     }
+    if (this.#outstanding > mayCome) this.#lose("no answer to a pull");
   }
 
   #lose(reason: string): void {

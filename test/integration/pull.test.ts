@@ -79,6 +79,21 @@ describe("pull", () => {
     pull.close();
   });
 
+  it("counts right when several requests are served in turns", async () => {
+    const consumer = await consumerOf("e", 0, 0);
+    const { pull, seen, events } = recordingPull("e", consumer);
+    pull.ask(4);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    for (let n = 0; n < 4; n += 1) pull.ask(1);
+    for (let n = 0; n < 5; n += 1) await link.request("wal.e", new Uint8Array(1));
+    await waitUntil("five messages", () => seen.length === 5);
+    expect(pull.outstanding).toBe(3);
+    await waitUntil("the ends", () => pull.outstanding === 0);
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    expect(new Set(events)).toEqual(new Set(["ended"]));
+    pull.close();
+  });
+
   it("says that the consumer was deleted under it, or never was", async () => {
     const consumer = await consumerOf("d", 0, 0);
     const deleted = recordingPull("d", consumer);
