@@ -1,0 +1,212 @@
+// Runs what a host is to run: the actors of its roles, and a worker for each channel it was given.
+import { coordinator } from "../actors/coordinator.js";
+import { dataWorker } from "../actors/data-worker.js";
+import { indexWorker } from "../actors/index-worker.js";
+import { proxy } from "../actors/proxy.js";
+import { queryWorker } from "../actors/query-worker.js";
+import { timestampOracle } from "../actors/timestamp-oracle.js";
+import {
+  type ActorStatus,
+  type AssignmentRecord,
+  assignmentRecord,
+  decodeRecord,
+  encodeRecord,
+  type Role,
+  type SessionRecord,
+  sessionKey,
+} from "../messages/records.js";
+import { UnavailableError } from "../storage/errors.js";
+import { entryBytesMax } from "../system/streams.js";
+import type { Host } from "./host.js";
+import { type AnyActor, RunningActor } from "./running-actor.js";
+import { timings } from "./scenario.js";
+
+interface Wanted {
+  readonly definition: AnyActor;
+  readonly settings: object;
+}
+
+const { sessionTtlMs: ttlMs, duplicateWindowMs, objectGraceMs } = timings;
+
+/** What is started once per host. */
+function singletons(host: string): Partial<Record<Role, Wanted>> {
+  const leader = { host, sessionTtlMs: ttlMs };
+  return {
+    proxy: { definition: proxy, settings: { proxy: host, requestsMax: 64, entryBytesMax } },
+    coordinator: {
+      definition: coordinator,
+      settings: {
+        ...leader,
+        ackWaitMs: timings.commandAckWaitMs,
+        relistMs: 10_000,
+        orphanGraceMs: objectGraceMs,
+      },
+    },
+    oracle: { definition: timestampOracle, settings: leader },
+    index: { definition: indexWorker, settings: { host, ackWaitMs: timings.taskAckWaitMs } },
+  };
+}
+
+export function startAgent(host: Host): void {
+  const agent = new HostAgent(host);
+  agent.begin();
+}
+
+class HostAgent {
+  readonly #host: Host;
+  readonly #startedAtMs: number;
+  readonly #wanted = new Map<string, Wanted>();
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.#startedAtMs = host.now.wallMs;
+  }
+
+  begin(): void {
+    const { name, roles } = this.#host;
+    const all = singletons(name);
+    for (const role of roles) {
+      const wanted = all[role];
+      if (wanted !== undefined) this.#want(role, wanted);
+    }
+    this.#beat();
+    if (roles.includes("query") || roles.includes("data")) this.#lookAtAssignments();
+  }
+
+  #want(name: string, wanted: Wanted): void {
+    this.#wanted.set(name, wanted);
+    this.#startActor(name, wanted);
+  }
+
+  #startActor(name: string, wanted: Wanted): void {
+    const restart = (afterMs: number) => {
+      this.#host.post(afterMs, () => {
+        if (this.#wanted.get(name) === wanted) this.#startActor(name, wanted);
+      });
+    };
+    const { definition, settings } = wanted;
+    const actor = new RunningActor(this.#host, name, definition, settings, restart);
+    this.#host.actors.set(name, actor);
+  }
+
+  #unwant(name: string): void {
+    this.#wanted.delete(name);
+    const actor = this.#host.actors.get(name);
+    this.#host.actors.delete(name);
+    if (actor !== undefined && !actor.isOver) actor.stop();
+  }
+
+  /** The lease counts from the moment in which the renewal was sent. */
+  #beat(): void {
+    const host = this.#host;
+    const sentAtMs = host.now.monotonicMs;
+    const { world } = host;
+    const record = encodeRecord(this.#session());
+    host.reach(world.delay(), () => {
+      if (!this.#writeSession(record)) return;
+      host.post(world.delay(), () => {
+        host.leaseUntilMs = sentAtMs + ttlMs * 0.8;
+      });
+    });
+    host.post(ttlMs / 3, () => this.#beat());
+  }
+
+  #writeSession(record: Uint8Array): boolean {
+    const { metadata } = this.#host.world;
+    const key = sessionKey(this.#host.name);
+    return reached(() => {
+      const revision = metadata.read(key)?.revision ?? null;
+      return metadata.write(key, record, revision).ok;
+    }, false);
+  }
+
+  #session(): SessionRecord {
+    const { name, roles, now, actors } = this.#host;
+    return {
+      version: 1,
+      host: name,
+      pid: 1,
+      hostname: "simulated",
+      roles: [...roles],
+      startedAtMs: this.#startedAtMs,
+      renewedAtMs: now.wallMs,
+      actors: [...actors.values()].map((actor) => this.#statusOf(actor)),
+    };
+  }
+
+  #statusOf({ definition, state, isOver, name }: RunningActor): ActorStatus {
+    const { phase, cause, figures } = definition.status(state, this.#host.now);
+    const channel = name.split(" ")[1] ?? null;
+    return { actor: definition.name, channel, phase: isOver ? "ended" : phase, cause, figures };
+  }
+
+  #lookAtAssignments(): void {
+    const host = this.#host;
+    const { world } = host;
+    host.reach(world.delay(), () => {
+      const entries = reached(() => world.metadata.list("assignments."), null);
+      if (entries === null) return;
+      const records = entries.map(({ value }) => decodeRecord(assignmentRecord, value));
+      host.post(world.delay(), () => this.#reconcile(records));
+    });
+    host.post(timings.assignmentsEveryMs, () => this.#lookAtAssignments());
+  }
+
+  #reconcile(records: readonly AssignmentRecord[]): void {
+    const { name, roles } = this.#host;
+    const places = new Map<string, Wanted>();
+    for (const record of records) {
+      if (record.data === name) {
+        places.set(`data-worker ${record.channel}`, dataPlace(name, record));
+      }
+      if (record.query.includes(name)) {
+        places.set(`query-worker ${record.channel}`, queryPlace(name, record));
+      }
+    }
+    for (const place of this.#wanted.keys()) {
+      const isSingleton = roles.some((role) => role === place) || place.endsWith(" extra");
+      if (!isSingleton && !places.has(place)) this.#unwant(place);
+    }
+    for (const [place, wanted] of places) if (!this.#wanted.has(place)) this.#want(place, wanted);
+  }
+}
+
+function placeOf(host: string, record: AssignmentRecord) {
+  const { channel, collectionId, collectionKey } = record;
+  const shard = Number(channel.slice(channel.lastIndexOf("-") + 1));
+  return { host, channel, shard, collectionId, collectionKey };
+}
+
+export function dataPlace(host: string, record: AssignmentRecord): Wanted {
+  const settings = { ...placeOf(host, record), duplicateWindowMs, objectGraceMs };
+  return { definition: dataWorker, settings };
+}
+
+export function queryPlace(host: string, record: AssignmentRecord): Wanted {
+  return { definition: queryWorker, settings: { ...placeOf(host, record), readsMax: 4 } };
+}
+
+/** Adds a worker that nobody placed here, for a while: as a late host does that lost its place. */
+export function startExtraWorker(host: Host, record: AssignmentRecord, forMs: number): void {
+  const { random } = host.world;
+  const { definition, settings } = random.chance(0.6)
+    ? dataPlace(host.name, record)
+    : queryPlace(host.name, record);
+  const name = `${definition.name} ${record.channel} extra`;
+  if (host.actors.has(name)) return;
+  const actor = new RunningActor(host, name, definition, settings, () => host.actors.delete(name));
+  host.actors.set(name, actor);
+  host.post(forMs, () => {
+    if (host.actors.get(name) === actor) host.actors.delete(name);
+    actor.stop();
+  });
+}
+
+function reached<Value>(operation: () => Value, otherwise: Value): Value {
+  try {
+    return operation();
+  } catch (error) {
+    if (error instanceof UnavailableError) return otherwise;
+    throw error;
+  }
+}

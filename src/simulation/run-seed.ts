@@ -1,0 +1,102 @@
+// Runs one seed: the world, its load and its faults, then peace, and a last look at everything.
+import { Auditor } from "./auditor.js";
+import { finalAudit } from "./final-audit.js";
+import { Gateway } from "./gateway.js";
+import { Host } from "./host.js";
+import { startAgent } from "./host-agent.js";
+import type { Mutant } from "./mutant.js";
+import { heal, startNemesis, startWatching } from "./nemesis.js";
+import { type Scenario, scenarioOf } from "./scenario.js";
+import { createTrace } from "./trace.js";
+import { Workload } from "./workload.js";
+import { World } from "./world.js";
+
+export interface SeedResult {
+  readonly seed: number;
+  readonly steps: number;
+  readonly hash: string;
+  readonly violation: string | null;
+  readonly virtualMs: number;
+  readonly counts: Workload["counts"];
+  readonly lines: readonly string[];
+}
+
+export interface SeedOptions {
+  readonly seed: number;
+  readonly mutant?: Mutant | null;
+  readonly keepsTrace?: boolean;
+  readonly scenario?: Scenario;
+}
+
+const stepsMax = 400_000;
+
+export async function runSeed(options: SeedOptions): Promise<SeedResult> {
+  const { seed, mutant = null, keepsTrace = false } = options;
+  const trace = createTrace(keepsTrace);
+  const auditor = new Auditor();
+  const world = new World(options.scenario ?? scenarioOf(seed), trace, mutant, auditor);
+  auditor.watch(world);
+  const gateway = new Gateway(world);
+  const workload = new Workload({ world, gateway });
+  const run = new Stepper(world);
+  startHosts(world);
+  startWatching(world);
+  world.after(1, () => workload.create(() => workload.start()));
+  startNemesis(world);
+  await run.until(world.scenario.workMs);
+  workload.isOver = true;
+  await heal(world);
+  await run.for(5_000);
+  if (auditor.violations.length === 0) await finalAudit({ world, gateway, run });
+  return {
+    seed,
+    steps: run.steps,
+    hash: trace.hash(),
+    violation: auditor.violations[0]?.text ?? null,
+    virtualMs: world.nowMs,
+    counts: workload.counts,
+    lines: trace.lines,
+  };
+}
+
+function startHosts(world: World): void {
+  const front = ["proxy", "coordinator", "oracle"] as const;
+  const back = ["query", "data", "index"] as const;
+  for (const [name, roles] of [
+    ["front1", front],
+    ["front2", front],
+    ["back1", back],
+    ["back2", back],
+  ] as const) {
+    world.hosts.push(new Host(world, name, roles, startAgent));
+  }
+  for (const host of world.hosts) host.start();
+}
+
+/** Lets virtual time pass until something is found to be wrong. */
+export class Stepper {
+  readonly #world: World;
+  steps = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  for(ms: number): Promise<void> {
+    return this.until(this.#world.nowMs + ms);
+  }
+
+  async until(atMs: number): Promise<void> {
+    const { schedule, auditor } = this.#world;
+    let isReached = false;
+    this.#world.after(atMs - schedule.nowMs, () => {
+      isReached = true;
+    });
+    while (!isReached && auditor.violations.length === 0) {
+      const stepped = schedule.step();
+      if (stepped !== true && !(await stepped)) return;
+      this.steps += 1;
+      if (this.steps > stepsMax) auditor.fail(`${stepsMax} steps and no end`);
+    }
+  }
+}

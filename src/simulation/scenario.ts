@@ -1,0 +1,154 @@
+// What one seed is about: its faults, its load and the small thresholds it runs with.
+import { createRandom, type Random } from "./random.js";
+
+/** Mean time in ms between two faults of a kind; 0: the seed has none of them. */
+export interface FaultRates {
+  readonly crash: number;
+  readonly pause: number;
+  readonly disconnect: number;
+  readonly brokerRestart: number;
+  readonly objectsAway: number;
+  readonly metadataAway: number;
+  readonly clockJump: number;
+  readonly logFull: number;
+  readonly extraWorker: number;
+}
+
+/** Probabilities of single events. */
+export interface FaultOdds {
+  readonly crashBetweenEffects: number;
+  readonly acknowledgementLost: number;
+  readonly announcementLost: number;
+  readonly announcementRepeated: number;
+  readonly replyLost: number;
+  readonly deliveryRepeated: number;
+  readonly corruptRead: number;
+  readonly outcomeLost: number;
+  readonly slow: number;
+}
+
+export interface Scenario {
+  readonly seed: number;
+  readonly rates: FaultRates;
+  readonly odds: FaultOdds;
+  /** Whether a restart of the broker may lose the tail of a log. */
+  readonly losesTails: boolean;
+  readonly clients: number;
+  readonly workMs: number;
+  readonly pauseBetweenMs: number;
+  readonly shards: number;
+  readonly replicas: number;
+  readonly autoId: boolean;
+  readonly keys: number;
+  readonly asOfWindowMs: number;
+  readonly sealRows: number;
+  readonly sealAgeMs: number;
+  /** Collections are dropped and created again while clients use them. */
+  readonly dropsCollections: boolean;
+}
+
+/** What every run has in common; an hour of the real thing is less than a minute here. */
+export const timings = {
+  duplicateWindowMs: 30_000,
+  /** A client repeats a write for so long after its first attempt. */
+  retryForMs: 6_000,
+  requestTimeoutMs: 3_000,
+  /** The server cuts a connection that was silent for so long. */
+  silenceMs: 3_000,
+  sessionTtlMs: 3_000,
+  commandAckWaitMs: 6_000,
+  taskAckWaitMs: 6_000,
+  queryAckWaitMs: 1_000,
+  objectGraceMs: 20_000,
+  assignmentsEveryMs: 2_000,
+} as const;
+
+const noRates: FaultRates = {
+  crash: 0,
+  pause: 0,
+  disconnect: 0,
+  brokerRestart: 0,
+  objectsAway: 0,
+  metadataAway: 0,
+  clockJump: 0,
+  logFull: 0,
+  extraWorker: 0,
+};
+const noOdds: FaultOdds = {
+  crashBetweenEffects: 0,
+  acknowledgementLost: 0,
+  announcementLost: 0,
+  announcementRepeated: 0,
+  replyLost: 0,
+  deliveryRepeated: 0,
+  corruptRead: 0,
+  outcomeLost: 0,
+  slow: 0,
+};
+
+/** One client, two rows, no faults: for the trace that people read. */
+export function calmScenario(seed: number): Scenario {
+  return {
+    ...loadOf(createRandom(seed)),
+    seed,
+    rates: noRates,
+    odds: noOdds,
+    losesTails: false,
+    dropsCollections: false,
+    shards: 1,
+    replicas: 1,
+    autoId: false,
+  };
+}
+
+/** Each seed has some kinds of faults and not the others: so the kinds do not hide one another. */
+export function scenarioOf(seed: number): Scenario {
+  const random = createRandom(seed);
+  const isCalm = random.chance(0.05);
+  if (isCalm) return { ...calmScenario(seed), ...loadOf(random) };
+  const rate = (meanMs: number) => (random.chance(0.4) ? meanMs * (0.5 + random.next()) : 0);
+  const odds = (probability: number) => (random.chance(0.4) ? probability * 2 * random.next() : 0);
+  return {
+    ...loadOf(random),
+    seed,
+    rates: {
+      crash: rate(9_000),
+      pause: rate(8_000),
+      disconnect: rate(6_000),
+      brokerRestart: rate(20_000),
+      objectsAway: rate(15_000),
+      metadataAway: rate(15_000),
+      clockJump: rate(15_000),
+      logFull: rate(30_000),
+      extraWorker: rate(10_000),
+    },
+    odds: {
+      crashBetweenEffects: odds(0.0005),
+      acknowledgementLost: odds(0.05),
+      announcementLost: odds(0.1),
+      announcementRepeated: odds(0.1),
+      replyLost: odds(0.03),
+      deliveryRepeated: odds(0.05),
+      corruptRead: odds(0.01),
+      outcomeLost: odds(0.05),
+      slow: odds(0.1),
+    },
+    losesTails: random.chance(0.04),
+  };
+}
+
+function loadOf(random: Random) {
+  return {
+    clients: 1 + random.below(4),
+    workMs: 15_000 + random.below(45_000),
+    pauseBetweenMs: 50 + random.below(1_200),
+    shards: random.chance(0.3) ? 2 : 1,
+    replicas: random.chance(0.5) ? 2 : 1,
+    autoId: random.chance(0.2),
+    keys: 4 + random.below(24),
+    asOfWindowMs: random.chance(0.3) ? 0 : random.below(20_000),
+    sealRows: 4 + random.below(12),
+    sealAgeMs: 1_000 + random.below(20_000),
+    dropsCollections: random.chance(0.3),
+  };
+}
