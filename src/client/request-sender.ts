@@ -2,9 +2,8 @@
 import { ExponentialBackoff, handleWhen, type IBackoffFactory, retry } from "cockatiel";
 import { clientError } from "../contract/errors.js";
 import { unpackMessage } from "../contract/message-pack.js";
-import type { ClientError } from "../system/client-request.js";
 import type { NatsLink, NatsMessage, RequestResult } from "../system/nats.js";
-import { ElanusError } from "./elanus-error.js";
+import { ElanusError, type ErrorDetails } from "./elanus-error.js";
 
 export interface Outgoing {
   /** Behind `elanus.v1.`. */
@@ -70,9 +69,10 @@ async function attempt(link: NatsLink, request: Outgoing, timeoutMs: number): Pr
   return readReply(result.message, requestId);
 }
 
+type Failure = Omit<ErrorDetails, "requestId">;
 type Unanswered = Exclude<RequestResult, { kind: "ok" }>;
 
-function unanswered({ kind, detail }: Unanswered, timeoutMs: number): ClientError {
+function unanswered({ kind, detail }: Unanswered, timeoutMs: number): Failure {
   switch (kind) {
     case "no-responders": {
       const hint = "is a host with the role 'proxy' running, and on this NATS account?";
@@ -110,7 +110,7 @@ function refusal(status: number, message: NatsMessage, given: unknown, requestId
   });
 }
 
-function failure(error: ClientError, requestId: string): ElanusError {
+function failure(error: Failure, requestId: string): ElanusError {
   return new ElanusError({ ...error, requestId });
 }
 

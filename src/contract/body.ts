@@ -10,7 +10,7 @@ export type BodyRead = { readonly ok: true; readonly body: Body } | Refused;
 /** Checked value by value where their types are known: by rows, keys and vectors. */
 const bulk = new Set(["rows", "ids", "vector", "vectors"]);
 
-/** Of a list that is no bulk: more than any may hold, so that none is complained of item by item. */
+/** Of a list that is no bulk: more than any may hold, or each item would get its complaint. */
 const itemsMax = 4_096;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
