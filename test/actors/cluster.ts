@@ -36,6 +36,7 @@ export const coordinatorSettings = (host: string) => ({
 export function newCollectionOf(more: Partial<NewCollection> = {}): NewCollection {
   const fields = [
     fieldSchema.parse({ name: "id", type: "Int64", primaryKey: true }),
+    fieldSchema.parse({ name: "title", type: "VarChar", nullable: true }),
     fieldSchema.parse({ name: "v", type: "FloatVector", dimension: 4 }),
   ];
   const shape = { name: "docs", fields, dynamicFields: false, shards: 2, replicas: null };

@@ -12,13 +12,16 @@ import {
   parseRecord,
   sessionKey,
 } from "../../src/messages/records.js";
+import { completeFields } from "../../src/rows/schema-rules.js";
+import { rootKey } from "../../src/storage/manifest.js";
 import { Cluster, newCollectionOf, sessionTtlMs } from "./cluster.js";
 
 const ownId = collectionIdOf("r1", "db", "docs");
 const key = collectionKey("db", "docs");
 
 function recordOf(collectionId: string, state: CollectionRecord["state"]): CollectionRecord {
-  const { fields, dynamicFields, consistency, asOfWindowMs, thresholds } = newCollectionOf();
+  const { dynamicFields, consistency, asOfWindowMs, thresholds, ...asked } = newCollectionOf();
+  const fields = completeFields(asked.fields);
   return {
     ...{ version: 1, collectionId, database: "db", name: "docs", state, fields, dynamicFields },
     channels: [`${collectionId}-0`],
@@ -174,7 +177,8 @@ describe("a creation", () => {
     made.create("r1");
     made.world.run(10);
     expect(made.record()?.settings.replicas).toBe(2);
-    expect(made.record()?.fields[1]).toMatchObject({ metric: "COSINE", index: { M: 16 } });
+    expect(made.record()?.fields[1]).toMatchObject({ maxLength: 65_535 });
+    expect(made.record()?.fields[2]).toMatchObject({ metric: "COSINE", index: { M: 16 } });
     expect(made.record()?.channels).toEqual([`${id}-0`, `${id}-1`]);
     const lonely = new Cluster({ random: () => 0 });
     lonely.addCoordinator("a");
@@ -273,6 +277,78 @@ it("an alteration delivered again after a newer one does not bury that", () => {
   made.world.run(100);
   expect(made.answers("r2")).toEqual([id, id]);
   expect(made.record()?.settings).toMatchObject({ replicas: 2, asOfWindowMs: 7 });
+});
+
+describe("what somebody else writes meanwhile", () => {
+  /** Somebody writes `key` anew just before the first write to it that `happens` sees. */
+  function intrude(made: Cluster, intruded: string, value: (before: Uint8Array) => Uint8Array) {
+    let isDone = false;
+    made.world.onPerform = (effect) => {
+      if (isDone || effect.kind !== "writeMetadata" || effect.key !== intruded) return;
+      isDone = true;
+      const before = made.world.metadata.get(intruded)?.value ?? new Uint8Array();
+      made.world.store(intruded, value(before));
+    };
+  }
+
+  it("is read before the command is decided again", () => {
+    const made = cluster();
+    made.create("r1");
+    made.world.run(10);
+    intrude(made, key, (before) => {
+      const record = JSON.parse(Buffer.from(before).toString());
+      return encodeRecord({ ...record, settings: { ...record.settings, asOfWindowMs: 77 } });
+    });
+    made.alter("r2", id, { replicas: 1 });
+    made.world.run(10);
+    expect(made.answers("r2")).toEqual([id]);
+    expect(made.record()?.settings).toMatchObject({ replicas: 1, asOfWindowMs: 77 });
+  });
+
+  it("does not keep a root: a data worker may commit while its collection is dropped", () => {
+    const made = cluster();
+    made.create("r1");
+    made.world.run(10);
+    intrude(made, rootKey(`${id}-0`), (before) => Buffer.concat([before, Buffer.from(" ")]));
+    made.drop("r2", id);
+    made.world.run(10);
+    expect(made.answers("r2")).toEqual([id]);
+    expect(made.remains(id)).toEqual([]);
+  });
+});
+
+it("a drop waits for the streams that are being made", () => {
+  const made = new Cluster({ random: () => 0.5, latencyMsMax: 200 });
+  made.addCoordinator("a");
+  made.world.run(1_000);
+  made.create("r1");
+  let isSent = false;
+  made.world.onPerform = ({ kind }) => {
+    if (kind !== "createChannel" || isSent) return;
+    isSent = true;
+    made.drop("r2", id);
+  };
+  made.world.run(10_000);
+  expect(made.answers("r2")).toEqual([id]);
+  expect(made.remains(id)).toEqual([]);
+});
+
+it("a request id that is used for something else is another request", () => {
+  const made = cluster();
+  made.create("r1");
+  made.world.run(10);
+  made.alter("r1", id, { replicas: 1 });
+  made.world.run(10);
+  expect(made.record()?.settings.replicas).toBe(1);
+  made.alter("r1", id, { asOfWindowMs: 5 });
+  made.world.run(10);
+  expect(made.record()?.settings).toMatchObject({ replicas: 1, asOfWindowMs: 5 });
+  made.create("r1", newCollectionOf({ replicas: 5 }));
+  made.world.run(10);
+  const fields = newCollectionOf().fields.map((field) => ({ ...field, name: `${field.name}2` }));
+  made.create("r1", newCollectionOf({ fields }));
+  made.world.run(10);
+  expect(made.answers("r1")).toEqual([id, id, id, id, exists]);
 });
 
 it("a stopped coordinator gives way at once, a silent one after its TTL", () => {
@@ -437,7 +513,19 @@ describe("the sweep", () => {
   });
 });
 
-it("keeps a command while it works on it, and takes no more than it can hold", () => {
+it("keeps a command while it works on it", () => {
+  const made = cluster();
+  made.world.run(10);
+  made.world.failing = (effect) => effect.kind === "createChannel";
+  made.create("r1");
+  made.world.run(5_900);
+  made.world.failing = () => false;
+  expect([...made.world.queue.values()].map((item) => item.deliveries)).toEqual([1]);
+  made.world.run(sessionTtlMs);
+  expect(made.answers("r1")).toEqual([id]);
+});
+
+it("takes no more commands than it can hold", () => {
   const made = cluster();
   made.world.run(10);
   made.world.failing = (effect) => effect.kind === "createChannel";
@@ -446,8 +534,6 @@ it("keeps a command while it works on it, and takes no more than it can hold", (
   }
   made.world.run(6_000);
   expect(statusOf(made).figures.commands).toBe(16);
-  const deliveries = [...made.world.queue.values()].map((item) => item.deliveries);
-  expect(Math.max(...deliveries)).toBe(1);
   made.world.failing = () => false;
   made.world.run(2 * sessionTtlMs);
   expect(made.world.queue.size).toBe(0);

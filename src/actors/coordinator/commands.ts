@@ -10,6 +10,7 @@ import {
 } from "../../messages/records.js";
 import { CollectionReply, type Failure } from "../../messages/reply.js";
 import { livingHosts } from "../../placement/hosts.js";
+import { type Field, fieldSchema } from "../../rows/schema.js";
 import { checkSchema, completeFields } from "../../rows/schema-rules.js";
 import type { Now } from "../../system/actor.js";
 import { type Cell, emptyCell, isSettled } from "./cells.js";
@@ -80,15 +81,13 @@ function decideCreate(
   const collectionId = idOfCommand(message);
   const record = cell.value;
   if (record?.collectionId === collectionId) {
+    if (!isSameSchema(record, message)) return refuse(state, command, alreadyThere(message));
     if (record.state === "creating") return tellFailures(state, command, cell);
     if (record.state === "ready") return succeed(state, command, collectionId);
     return refuse(state, command, droppedSince());
   }
   if (record?.state === "dropping") return;
-  if (record !== null) {
-    const text = `the collection '${message.collection.name}' exists already`;
-    return refuse(state, command, { code: "collection-exists", message: text, retryable: false });
-  }
+  if (record !== null) return refuse(state, command, alreadyThere(message));
   if (command.dropped === undefined) return readDropped(state, command, now);
   if (command.dropped !== null) return refuse(state, command, droppedSince());
   const verdict = checkSchema(message.collection.fields, message.collection.dynamicFields);
@@ -99,12 +98,32 @@ function decideCreate(
   writeCollection(state, cell, newRecord(state, message, collectionId, now));
 }
 
+/** A request id that was used for another schema before does not stand for this one. */
+function isSameSchema(record: CollectionRecord, { collection }: Create): boolean {
+  const asked = completeFields(collection.fields);
+  return (
+    record.dynamicFields === collection.dynamicFields &&
+    JSON.stringify(record.fields.map(inOrder)) === JSON.stringify(asked.map(inOrder))
+  );
+}
+
+/** With its attributes in the order of the schema, however it was put together. */
+function inOrder(field: Field): Field {
+  return fieldSchema.parse(field);
+}
+
+function alreadyThere({ collection }: Create): Failure {
+  const message = `the collection '${collection.name}' exists already`;
+  return { code: "collection-exists", message, retryable: false };
+}
+
 function newRecord(
   state: CoordinatorState,
-  { requestId, database, collection }: Create,
+  message: Create,
   collectionId: string,
   now: Now,
 ): CollectionRecord {
+  const { database, collection } = message;
   const { name, dynamicFields, shards, consistency, asOfWindowMs, thresholds } = collection;
   const known = livingHosts(state.hosts, "query").length;
   const replicas = collection.replicas ?? Math.max(1, Math.min(replicasDefault, known));
@@ -118,7 +137,7 @@ function newRecord(
     dynamicFields,
     channels: Array.from({ length: shards }, (_, shard) => `${collectionId}-${shard}`),
     settings: { replicas, consistency, asOfWindowMs, thresholds },
-    request: requestId,
+    request: changeOf(message),
     createdAtMs: now.wallMs,
   };
 }
@@ -137,12 +156,12 @@ function decideDrop(
   if (record.state === "dropping") return tellFailures(state, command, cell);
   // A stream that is being made now would outlive the collection.
   if ((state.works.get(cell.key)?.running ?? 0) > 0) return;
-  writeCollection(state, cell, { ...changed(record, message.requestId), state: "dropping" });
+  writeCollection(state, cell, { ...changed(record, message), state: "dropping" });
 }
 
 function decideDropped(state: CoordinatorState, command: Command, message: Drop, now: Now): void {
   if (command.dropped === undefined) return readDropped(state, command, now);
-  if (command.dropped?.request === message.requestId) {
+  if (command.dropped?.request === changeOf(message)) {
     return succeed(state, command, message.collectionId);
   }
   refuse(state, command, notFound(`there is no collection '${message.name}' of this id`));
@@ -165,12 +184,13 @@ function decideAlter(
   if (record?.collectionId !== message.collectionId || record.state === "dropping") {
     return refuse(state, command, notFound(`there is no collection '${message.name}' of this id`));
   }
-  if (record.request === message.requestId || record.earlierRequests?.includes(message.requestId)) {
+  const change = changeOf(message);
+  if (record.request === change || record.earlierRequests?.includes(change)) {
     return succeed(state, command, record.collectionId);
   }
   if (record.state === "creating") return;
   const settings = settingsWith(record.settings, message.settings);
-  writeCollection(state, cell, { ...changed(record, message.requestId), settings });
+  writeCollection(state, cell, { ...changed(record, message), settings });
 }
 
 function settingsWith(
@@ -185,9 +205,21 @@ function settingsWith(
   };
 }
 
-function changed(record: CollectionRecord, request: string): CollectionRecord {
+/** What a request id stands for in the record: the same id may ask for something else as well. */
+function changeOf(message: CollectionCommand): string {
+  const { kind, requestId } = message;
+  if (kind !== "AlterCollection") return `${kind} ${requestId}`;
+  const settings = createHash("sha256").update(JSON.stringify(message.settings));
+  return `${kind} ${requestId} ${settings.digest("hex").slice(0, 16)}`;
+}
+
+function changed(record: CollectionRecord, message: CollectionCommand): CollectionRecord {
   const before = [record.request, ...(record.earlierRequests ?? [])];
-  return { ...record, request, earlierRequests: before.slice(0, earlierRequestsMax) };
+  return {
+    ...record,
+    request: changeOf(message),
+    earlierRequests: before.slice(0, earlierRequestsMax),
+  };
 }
 
 function readDropped(state: CoordinatorState, command: Command, now: Now): void {

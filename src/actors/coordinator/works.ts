@@ -148,7 +148,8 @@ export function applyWork(
     return;
   }
   work.todo.push(item);
-  work.failures += 1;
+  // What fails together counts once.
+  if (now.monotonicMs >= work.retryAtMs) work.failures += 1;
   work.detail = "detail" in outcome.result ? outcome.result.detail : "failed";
   work.retryAtMs = now.monotonicMs + retryMs(state);
 }
