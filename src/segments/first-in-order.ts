@@ -16,7 +16,7 @@ function everyEntry(count: number): Uint32Array {
   return entries;
 }
 
-/** A heap with the last of the kept entries at its root: whatever stands before that replaces it. */
+/** A heap with the last of the kept entries at its root, which one before it replaces. */
 function heapOfFirst(count: number, kept: number, isBefore: IsBefore): Uint32Array {
   const heap = everyEntry(kept);
   if (kept === 0) return heap;

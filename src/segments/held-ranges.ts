@@ -14,7 +14,7 @@ export interface ViewedRange extends HeldRange {
   readonly rowCount: number;
 }
 
-/** The owner takes this thread to hold what it does not: it must start over, its client need not. */
+/** The owner thinks that this thread holds what it does not: it has to start over. */
 export class UnknownRangeError extends Error {
   override readonly name = "UnknownRangeError";
 

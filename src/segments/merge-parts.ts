@@ -5,8 +5,12 @@ import { encodeRowBatch } from "../rows/row-batch-codec.js";
 import type { ComputeResult } from "../system/compute.js";
 import { firstInOrder, type IsBefore } from "./first-in-order.js";
 import { keyColumnOf, orderByKey } from "./key-columns.js";
+import { type Invalid, nothingFound, type ScanJob, type SearchJob } from "./run-reads.js";
 import type { ScanPart } from "./scan-ranges.js";
 import type { SearchPart } from "./search-ranges.js";
+
+/** What one thread answers of a read that several share. */
+export type ReadPart = SearchPart | ScanPart | Invalid;
 
 /** The `limit` nearest of each query; among equally near rows the one born first. */
 export function mergeSearchParts(parts: readonly SearchPart[], limit: number): SearchPart {
@@ -81,6 +85,21 @@ export function mergeScanParts(
   const columns = batches.map((batch) => keyColumnOf(batch.columns, keyField));
   const rows = pickRows(batches, orderByKey(columns, allRows(batches), limit));
   return { count: rows.count, rows };
+}
+
+/** The answer to `job`, of which each part was done by another thread. */
+export function mergeRead(
+  job: SearchJob | ScanJob,
+  parts: readonly ReadPart[],
+  keyField: string,
+): ComputeResult {
+  const refused = parts.find((part) => "kind" in part);
+  if (refused !== undefined) return refused as Invalid;
+  if (job.kind === "scan") {
+    return scannedResult(mergeScanParts(parts as readonly ScanPart[], keyField, job.limit));
+  }
+  const found = parts.length === 0 ? [nothingFound(job.count)] : (parts as readonly SearchPart[]);
+  return searchedResult(mergeSearchParts(found, job.limit));
 }
 
 export function searchedResult({ counts, distances, rows }: SearchPart): ComputeResult {

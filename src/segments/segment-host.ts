@@ -7,10 +7,8 @@ import { withKeys } from "./auto-keys.js";
 import { type HeldRange, HeldRanges, UnknownRangeError } from "./held-ranges.js";
 import type { IndexEngine } from "./index-engine.js";
 import { attachIndex, type LoadJob, loadRange } from "./load-range.js";
-import { scannedResult, searchedResult } from "./merge-parts.js";
-import { type Invalid, runScan, runSearch, type ScanJob, type SearchJob } from "./run-reads.js";
-import type { ScanPart } from "./scan-ranges.js";
-import type { SearchPart } from "./search-ranges.js";
+import { type ReadPart, scannedResult, searchedResult } from "./merge-parts.js";
+import { runScan, runSearch, type ScanJob, type SearchJob } from "./run-reads.js";
 import { SegmentHolder } from "./segment-holder.js";
 import { buildIndex, compactSegments, encodeEntries } from "./write-segments.js";
 
@@ -27,7 +25,7 @@ export interface SegmentHost {
    */
   run(job: ComputeJob): Promise<ComputeResult>;
   /** A read of which other hosts do the rest. */
-  runPart(job: SearchJob | ScanJob): Promise<SearchPart | ScanPart | Invalid>;
+  runPart(job: SearchJob | ScanJob): Promise<ReadPart>;
 }
 
 export function createSegmentHost(parts: SegmentHostParts): SegmentHost {

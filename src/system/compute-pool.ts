@@ -1,18 +1,11 @@
 // The worker threads of a process: search threads that hold ranges, and others for long work.
-
 import { primaryKeyOf } from "../rows/schema.js";
 import { UnknownRangeError } from "../segments/held-ranges.js";
-import {
-  mergeScanParts,
-  mergeSearchParts,
-  scannedResult,
-  searchedResult,
-} from "../segments/merge-parts.js";
-import { nothingFound, type ScanJob, type SearchJob } from "../segments/run-reads.js";
-import type { ScanPart } from "../segments/scan-ranges.js";
-import type { SearchPart } from "../segments/search-ranges.js";
+import { mergeRead, type ReadPart } from "../segments/merge-parts.js";
+import type { ScanJob, SearchJob } from "../segments/run-reads.js";
+import { Admission } from "./admission.js";
 import type { ComputeJob, ComputeResult, RangeView } from "./compute.js";
-import type { ThreadValue } from "./compute-wire.js";
+import { type LongJob, packJob, packLongJob, type ShortJob } from "./compute-wire.js";
 import type { ObjectStoreLocation } from "./object-store-location.js";
 import { RangeRoutes, type Route } from "./range-routes.js";
 import { createThreadLink, type ThreadLink } from "./thread-link.js";
@@ -23,7 +16,7 @@ export interface ComputePoolOptions {
   /** Threads that build indexes, each one index at a time for seconds or minutes. */
   readonly buildThreads?: number;
   readonly objectStore: ObjectStoreLocation;
-  /** A search thread is gone, and with it what it held of these channels: build them up anew. */
+  /** A thread is gone, and with it what it held of these channels: build them up anew. */
   readonly onCrash: (threadId: number, channels: readonly string[]) => void;
   readonly bounds?: Partial<PoolBounds>;
 }
@@ -50,29 +43,30 @@ export function createComputePool(options: ComputePoolOptions): ComputePool {
   return new ThreadPool(options);
 }
 
-/** Nothing was done; the same job may be given again when less is waiting. */
-export class OverloadedError extends Error {
-  override readonly name = "OverloadedError";
-}
-
 type PlacedJob = Extract<ComputeJob, { kind: "openRange" | "loadSegment" }>;
 type AppendJob = Extract<ComputeJob, { kind: "appendRows" }>;
 type RangeJob = Extract<ComputeJob, { kind: "bindLives" | "attachIndex" }>;
-type LongJob = Extract<ComputeJob, { kind: "encodeSegment" | "buildIndex" | "compact" }>;
 
 class ThreadPool implements ComputePool {
   private readonly options: ComputePoolOptions;
-  private readonly bounds: PoolBounds;
   private readonly routes: RangeRoutes;
   private readonly searchThreads: readonly ThreadLink[];
   /** A thread of its own for each kind: a flush must not wait for an index to be built. */
   private readonly longThreads: Readonly<Record<LongJob["kind"], readonly ThreadLink[]>>;
-  private reads = 0;
-  private entryBytes = 0;
+  private readonly reads: Admission;
+  private readonly entries: Admission;
+  private readonly longJobs: Readonly<Record<LongJob["kind"], Admission>>;
 
   constructor(options: ComputePoolOptions) {
     this.options = options;
-    this.bounds = { ...defaultBounds, ...options.bounds };
+    const bounds = { ...defaultBounds, ...options.bounds };
+    this.reads = new Admission("reads wait", bounds.reads);
+    this.entries = new Admission("bytes of entries wait", bounds.entryBytes);
+    this.longJobs = {
+      encodeSegment: new Admission("segments wait to be encoded", bounds.longJobs),
+      compact: new Admission("compactions wait", bounds.longJobs),
+      buildIndex: new Admission("indexes wait to be built", bounds.longJobs),
+    };
     this.routes = new RangeRoutes(options.threads);
     let nextThread = 0;
     const links = (name: string, count: number) =>
@@ -101,11 +95,11 @@ class ThreadPool implements ComputePool {
         return this.drop(job, this.routes.ofChannel(job.channel));
       case "search":
       case "scan":
-        return this.read(job);
+        return this.reads.during(1, () => this.read(job));
       case "encodeSegment":
       case "buildIndex":
       case "compact":
-        return this.runLong(job);
+        return this.longJobs[job.kind].during(1, () => this.runLong(job));
     }
   }
 
@@ -143,7 +137,7 @@ class ThreadPool implements ComputePool {
     const route = this.routes.assign(channel, range, keyField, isAvailable);
     if (route === null) throw new Error("every search thread crashed and starts again soon");
     if (job.kind === "loadSegment") this.routes.addLoad(route, job.object.bytes);
-    const result = await this.changing(route, job);
+    const result = await this.changing(route, () => this.resultOf(route.thread, job));
     if (result.kind === "unreadable") this.routes.remove(route);
     return result;
   }
@@ -151,17 +145,10 @@ class ThreadPool implements ComputePool {
   private async append(job: AppendJob): Promise<ComputeResult> {
     const route = this.routeOf(job.channel, job.range);
     const bytes = job.entry.rows.byteLength;
-    if (this.entryBytes + bytes > this.bounds.entryBytes) {
-      this.abandon(route);
-      throw new OverloadedError("overloaded: the search threads take entries too slowly");
-    }
-    this.entryBytes += bytes;
     this.routes.addLoad(route, bytes);
-    try {
-      return await this.changing(route, job);
-    } finally {
-      this.entryBytes -= bytes;
-    }
+    return this.changing(route, () =>
+      this.entries.during(bytes, () => this.resultOf(route.thread, job)),
+    );
   }
 
   private async toRange(job: RangeJob): Promise<ComputeResult> {
@@ -171,9 +158,9 @@ class ThreadPool implements ComputePool {
   }
 
   /** A range whose change failed does not hold what its owner thinks: it is held no more. */
-  private async changing(route: Route, job: PlacedJob | AppendJob): Promise<ComputeResult> {
+  private async changing<Result>(route: Route, change: () => Promise<Result>): Promise<Result> {
     try {
-      return await this.resultOf(route.thread, job);
+      return await change();
     } catch (error) {
       this.abandon(route);
       throw error;
@@ -193,7 +180,7 @@ class ThreadPool implements ComputePool {
   ): void {
     for (const thread of new Set(routes.map((route) => route.thread))) {
       const told = () => undefined;
-      this.thread(thread).run(job, false).then(told, told);
+      this.thread(thread).run(packJob(job), false).then(told, told);
     }
   }
 
@@ -208,15 +195,16 @@ class ThreadPool implements ComputePool {
   }
 
   private async read(job: SearchJob | ScanJob): Promise<ComputeResult> {
-    if (this.reads >= this.bounds.reads) {
-      throw new OverloadedError(`overloaded: ${this.reads} reads wait for the search threads`);
-    }
-    this.reads += 1;
-    try {
-      return await this.readFrom(job, this.viewsByThread(job));
-    } finally {
-      this.reads -= 1;
-    }
+    const groups = this.viewsByThread(job);
+    const [only] = groups.keys();
+    if (groups.size === 1 && only !== undefined) return this.resultOf(only, job);
+    const keyField = this.routes.ofChannel(job.channel)[0]?.keyField ?? "";
+    const parts = await Promise.all(
+      [...groups].map(([thread, views]) => {
+        return this.thread(thread).run(packJob({ ...job, views }), true);
+      }),
+    );
+    return mergeRead(job, parts as readonly ReadPart[], keyField);
   }
 
   private viewsByThread({ channel, views }: SearchJob | ScanJob): Map<number, RangeView[]> {
@@ -230,29 +218,12 @@ class ThreadPool implements ComputePool {
     return groups;
   }
 
-  private async readFrom(
-    job: SearchJob | ScanJob,
-    groups: ReadonlyMap<number, readonly RangeView[]>,
-  ): Promise<ComputeResult> {
-    const [only] = groups.keys();
-    if (groups.size === 1 && only !== undefined) return this.resultOf(only, job);
-    const keyField = this.routes.ofChannel(job.channel)[0]?.keyField ?? "";
-    const parts = await Promise.all(
-      [...groups].map(([thread, views]) => this.thread(thread).run({ ...job, views }, true)),
-    );
-    return merged(job, parts, keyField);
-  }
-
   private async runLong(job: LongJob): Promise<ComputeResult> {
-    const links = this.longThreads[job.kind];
-    const waiting = links.reduce((sum, link) => sum + link.pending, 0);
-    if (waiting >= this.bounds.longJobs) {
-      throw new OverloadedError(`overloaded: ${waiting} jobs '${job.kind}' are waiting`);
-    }
-    const available = links.filter((link) => link.isAvailable);
+    const packed = await packLongJob(job);
+    const available = this.longThreads[job.kind].filter((link) => link.isAvailable);
     const [link] = available.sort((a, b) => a.pending - b.pending);
     if (link === undefined) throw new Error(`no thread for '${job.kind}': they crashed`);
-    return (await link.run(job, false)) as ComputeResult;
+    return (await link.run(packed, false)) as ComputeResult;
   }
 
   private routeOf(channel: string, range: number): Route {
@@ -268,21 +239,7 @@ class ThreadPool implements ComputePool {
   }
 
   /** Of a job that is not a part of one, whose answer is a result as it stands. */
-  private async resultOf(thread: number, job: ComputeJob): Promise<ComputeResult> {
-    return (await this.thread(thread).run(job, false)) as ComputeResult;
+  private async resultOf(thread: number, job: ShortJob): Promise<ComputeResult> {
+    return (await this.thread(thread).run(packJob(job), false)) as ComputeResult;
   }
-}
-
-function merged(
-  job: SearchJob | ScanJob,
-  parts: readonly ThreadValue[],
-  keyField: string,
-): ComputeResult {
-  const refused = parts.find((part) => "kind" in part);
-  if (refused !== undefined) return refused as ComputeResult;
-  if (job.kind === "scan") {
-    return scannedResult(mergeScanParts(parts as readonly ScanPart[], keyField, job.limit));
-  }
-  const found = parts.length === 0 ? [nothingFound(job.count)] : (parts as readonly SearchPart[]);
-  return searchedResult(mergeSearchParts(found, job.limit));
 }

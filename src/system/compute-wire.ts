@@ -1,10 +1,11 @@
 // How jobs and results cross to a thread and back: as few copies as is safe.
+import { setImmediate } from "node:timers/promises";
 import type { Column, RowBatch } from "../rows/columns.js";
 import type { Key } from "../rows/schema.js";
-import type { Invalid } from "../segments/run-reads.js";
+import type { ReadPart } from "../segments/merge-parts.js";
 import type { ScanPart } from "../segments/scan-ranges.js";
 import type { SearchPart } from "../segments/search-ranges.js";
-import type { ComputeJob, ComputeResult, RowLives } from "./compute.js";
+import type { ComputeJob, ComputeResult, GrowingEntry, RowLives } from "./compute.js";
 
 export interface JobMessage {
   readonly id: number;
@@ -13,7 +14,6 @@ export interface JobMessage {
   readonly isPart: boolean;
 }
 
-export type ReadPart = SearchPart | ScanPart | Invalid;
 export type ThreadValue = ComputeResult | ReadPart;
 
 export type ThreadMessage =
@@ -30,43 +30,68 @@ export interface Packed<Value> {
   readonly transfers: ArrayBuffer[];
 }
 
+export type LongJob = Extract<ComputeJob, { kind: "encodeSegment" | "buildIndex" | "compact" }>;
+export type ShortJob = Exclude<ComputeJob, LongJob>;
+
+// A copy of this size takes a few milliseconds.
+const bytesPerTurn = 4 * 1024 * 1024;
+
 type View = Uint8Array | Float64Array | Uint32Array | BigUint64Array | BigInt64Array;
 
 /**
  * The job with bytes of its own. They are copied, since whoever asked may keep them, and so may
  * others with views of the same network buffer, all of which a clone would take along.
  */
-export function packJob(job: ComputeJob): Packed<ComputeJob> {
-  const transfers: ArrayBuffer[] = [];
-  const copied = (bytes: Uint8Array) => {
-    const copy = new Uint8Array(bytes);
-    transfers.push(copy.buffer);
-    return copy;
-  };
-  return { value: withBytes(job, copied), transfers };
-}
-
-function withBytes(job: ComputeJob, copied: (bytes: Uint8Array) => Uint8Array): ComputeJob {
+export function packJob(job: ShortJob): Packed<ComputeJob> {
   switch (job.kind) {
     case "openRange":
     case "bindLives":
       assertShared(job.lives);
-      return job;
+      return { value: job, transfers: [] };
     case "appendRows": {
       if (job.lives !== null) assertShared(job.lives);
-      return { ...job, entry: { ...job.entry, rows: copied(job.entry.rows) } };
+      const rows = new Uint8Array(job.entry.rows);
+      return { value: { ...job, entry: { ...job.entry, rows } }, transfers: [rows.buffer] };
     }
-    case "encodeSegment": {
-      const entries = job.entries.map((entry) => ({ ...entry, rows: copied(entry.rows) }));
-      return { ...job, entries };
+    case "search": {
+      const vectors = new Uint8Array(job.vectors);
+      return { value: { ...job, vectors }, transfers: [vectors.buffer] };
     }
-    case "search":
-      return { ...job, vectors: copied(job.vectors) };
-    case "buildIndex":
-      return { ...job, bytes: copied(job.bytes) };
     default:
-      return job;
+      return { value: job, transfers: [] };
   }
+}
+
+/** As `packJob`, with pauses in which others get their turn: these jobs are tens of megabytes. */
+export async function packLongJob(job: LongJob): Promise<Packed<ComputeJob>> {
+  if (job.kind === "compact") return { value: job, transfers: [] };
+  if (job.kind === "buildIndex") {
+    const bytes = await copyInTurns(job.bytes);
+    return { value: { ...job, bytes }, transfers: [bytes.buffer] };
+  }
+  const entries: GrowingEntry[] = [];
+  const transfers: ArrayBuffer[] = [];
+  let copied = 0;
+  for (const entry of job.entries) {
+    if (copied + entry.rows.byteLength > bytesPerTurn) {
+      await setImmediate();
+      copied = 0;
+    }
+    const rows = new Uint8Array(entry.rows);
+    copied += rows.byteLength;
+    entries.push({ ...entry, rows });
+    transfers.push(rows.buffer);
+  }
+  return { value: { ...job, entries }, transfers };
+}
+
+async function copyInTurns(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  const copy = new Uint8Array(bytes.byteLength);
+  for (let start = 0; start < bytes.byteLength; start += bytesPerTurn) {
+    if (start > 0) await setImmediate();
+    copy.set(bytes.subarray(start, start + bytesPerTurn), start);
+  }
+  return copy;
 }
 
 /** A thread with a copy of the lives would never hear of another death. */

@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import type { ComputeJob } from "./compute.js";
 import type { ThreadSettings } from "./compute-thread.js";
-import { packJob, type ThreadMessage, type ThreadValue, unpackValue } from "./compute-wire.js";
+import { type Packed, type ThreadMessage, type ThreadValue, unpackValue } from "./compute-wire.js";
 
 export interface ThreadLinkOptions {
   readonly name: string;
@@ -17,7 +17,7 @@ export interface ThreadLink {
   /** False for a while after crashes that came one upon another. */
   readonly isAvailable: boolean;
   /** Jobs reach the thread in the order of the calls. */
-  run(job: ComputeJob, isPart: boolean): Promise<ThreadValue>;
+  run(job: Packed<ComputeJob>, isPart: boolean): Promise<ThreadValue>;
   close(): Promise<void>;
 }
 
@@ -54,14 +54,13 @@ class WorkerLink implements ThreadLink {
     return this.worker !== null || performance.now() >= this.pausedUntilMs();
   }
 
-  run(job: ComputeJob, isPart: boolean): Promise<ThreadValue> {
+  run({ value: job, transfers }: Packed<ComputeJob>, isPart: boolean): Promise<ThreadValue> {
     return new Promise((resolve, reject) => {
       if (this.isClosed) throw new Error(`${this.options.name} is closed`);
       const worker = this.worker ?? this.start();
       const id = this.nextId++;
-      const { value, transfers } = packJob(job);
+      worker.postMessage({ id, job, isPart }, transfers);
       this.waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, job: value, isPart }, transfers);
     });
   }
 

@@ -236,7 +236,9 @@ describe("a thread that crashes", () => {
     const [first] = channel.views;
     const other = new TestChannel((job) => pool.run(job), objects);
     const gone = threadOf.get(first?.range ?? 0) as Worker;
-    const waiting = pool.run(searchJob());
+    const count = 50_000;
+    const vectors = new Uint8Array(count * dimension * 4);
+    const waiting = pool.run(searchJob({ vectors, count, limit: 1 }));
     const rejected = expect(waiting).rejects.toThrow(/crashed/);
     await gone.terminate();
     await rejected;

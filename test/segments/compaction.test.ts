@@ -38,7 +38,7 @@ function isWhole(model: ChannelModel): boolean {
 }
 
 describe("random schedules", () => {
-  const schedules = 3_000;
+  const schedules = 2_000;
 
   test("a cold reader sees exactly the rows of the log at every readable position", () => {
     let compactions = 0;
