@@ -18,6 +18,9 @@ interface Options {
 interface Runs {
   readonly seeds: number;
   readonly steps: number;
+  /** Writes that were acknowledged and reads that were answered: faults alone prove nothing. */
+  readonly acknowledged: number;
+  readonly answered: number;
   readonly failed: readonly SeedResult[];
 }
 
@@ -33,11 +36,13 @@ async function runSeeds(
   const startedAt = performance.now();
   if (process.stderr.isTTY) bar.start(range.count, 0, { rate: "0" });
   const failed: SeedResult[] = [];
-  let [seeds, steps] = [0, 0];
+  let [seeds, steps, acknowledged, answered] = [0, 0, 0, 0];
   for (let seed = range.from; seed < range.from + range.count; seed += 1) {
     const result = await runSeed({ seed, ...options });
     seeds += 1;
     steps += result.steps;
+    acknowledged += result.counts.acknowledged;
+    answered += result.counts.answered;
     const rate = ((seeds * 1_000) / (performance.now() - startedAt)).toFixed(1);
     bar.update(seeds, { rate });
     if (options.keepsTrace) console.log(result.lines.join("\n"));
@@ -46,7 +51,7 @@ async function runSeeds(
     if (options.untilFirst) break;
   }
   bar.stop();
-  return { seeds, steps, failed };
+  return { seeds, steps, acknowledged, answered, failed };
 }
 
 function show({ seed, violation, hash, virtualMs }: SeedResult, bug: string | undefined): void {
@@ -67,10 +72,10 @@ async function simulate(options: Options): Promise<number> {
   }
   const range = { from: seed ?? firstSeed, count: seed === undefined ? options.seeds : 1 };
   const runs = await runSeeds(range, { mutant, keepsTrace, untilFirst: mutant !== null });
-  const { seeds, steps, failed } = runs;
+  const { failed, ...amounts } = runs;
   for (const result of failed) show(result, bug);
   const [first] = failed;
-  const figures = { seeds, steps, violations: failed.length };
+  const figures = { ...amounts, violations: failed.length };
   if (mutant === null) {
     console.log(JSON.stringify(figures));
     return first === undefined ? 0 : 1;

@@ -89,12 +89,12 @@ function anyHost(world: World): Host {
 function pauseMs({ random }: World): number {
   const kind = random.next();
   if (kind < 0.4) return 100 + random.next() * 1_500;
-  if (kind < 0.8) return timings.silenceMs + random.next() * 9_000;
-  return timings.duplicateWindowMs + random.next() * 10_000;
+  if (kind < 0.8) return timings.silenceMs + random.next() * 5_000;
+  return timings.duplicateWindowMs + random.next() * 5_000;
 }
 
 function awayMs({ random }: World): number {
-  return 200 + random.next() * (random.chance(0.3) ? 15_000 : 2_000);
+  return 200 + random.next() * (random.chance(0.3) ? 8_000 : 1_000);
 }
 
 /** The end of all faults: what is away comes back, what is frozen thaws, clocks are right. */

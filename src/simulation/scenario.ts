@@ -49,18 +49,18 @@ export interface Scenario {
 
 /** What every run has in common; an hour of the real thing is less than a minute here. */
 export const timings = {
-  duplicateWindowMs: 30_000,
+  duplicateWindowMs: 12_000,
   /** A client repeats a write for so long after its first attempt. */
-  retryForMs: 6_000,
-  requestTimeoutMs: 3_000,
+  retryForMs: 3_000,
+  requestTimeoutMs: 1_500,
   /** The server cuts a connection that was silent for so long. */
-  silenceMs: 3_000,
-  sessionTtlMs: 3_000,
-  commandAckWaitMs: 6_000,
-  taskAckWaitMs: 6_000,
+  silenceMs: 1_500,
+  sessionTtlMs: 2_000,
+  commandAckWaitMs: 3_000,
+  taskAckWaitMs: 3_000,
   queryAckWaitMs: 1_000,
-  objectGraceMs: 20_000,
-  assignmentsEveryMs: 2_000,
+  objectGraceMs: 8_000,
+  assignmentsEveryMs: 1_000,
 } as const;
 
 const noRates: FaultRates = {
@@ -112,15 +112,15 @@ export function scenarioOf(seed: number): Scenario {
     ...loadOf(random),
     seed,
     rates: {
-      crash: rate(9_000),
-      pause: rate(8_000),
-      disconnect: rate(6_000),
-      brokerRestart: rate(20_000),
-      objectsAway: rate(15_000),
-      metadataAway: rate(15_000),
-      clockJump: rate(15_000),
-      logFull: rate(30_000),
-      extraWorker: rate(10_000),
+      crash: rate(5_000),
+      pause: rate(4_000),
+      disconnect: rate(4_000),
+      brokerRestart: rate(9_000),
+      objectsAway: rate(8_000),
+      metadataAway: rate(8_000),
+      clockJump: rate(8_000),
+      logFull: rate(15_000),
+      extraWorker: rate(6_000),
     },
     odds: {
       crashBetweenEffects: odds(0.0005),
@@ -140,15 +140,15 @@ export function scenarioOf(seed: number): Scenario {
 function loadOf(random: Random) {
   return {
     clients: 1 + random.below(4),
-    workMs: 15_000 + random.below(45_000),
-    pauseBetweenMs: 50 + random.below(1_200),
+    workMs: 6_000 + random.below(24_000),
+    pauseBetweenMs: 20 + random.below(300),
     shards: random.chance(0.3) ? 2 : 1,
     replicas: random.chance(0.5) ? 2 : 1,
     autoId: random.chance(0.2),
     keys: 4 + random.below(24),
-    asOfWindowMs: random.chance(0.3) ? 0 : random.below(20_000),
+    asOfWindowMs: random.chance(0.3) ? 0 : random.below(10_000),
     sealRows: 4 + random.below(12),
-    sealAgeMs: 1_000 + random.below(20_000),
+    sealAgeMs: 500 + random.below(8_000),
     dropsCollections: random.chance(0.3),
   };
 }

@@ -94,7 +94,7 @@ export class Workload {
 
   #dropLater(): void {
     const { world, gateway } = this.#tools;
-    world.after(8_000 + world.random.next() * 12_000, () => {
+    world.after(3_000 + world.random.next() * 8_000, () => {
       if (this.isOver) return;
       const drop = {
         name: collection,

@@ -1,0 +1,91 @@
+// Bugs planted in the query worker: how it follows, joins barriers and takes segments over.
+
+import type { QueryWorkerState } from "../../actors/query-worker/state.js";
+import { toMs } from "../../log/timestamp.js";
+import type { Mutant } from "../mutant.js";
+
+/** RELIABILITY 10.5: what was acknowledged after the barrier was sent is missing. */
+export const joinBarrierInFlight: Mutant = {
+  name: "join-barrier-in-flight",
+  about: "a read joins the barrier that was sent before it arrived",
+  afterApply(outcome, { actor, state }) {
+    if (actor !== "query-worker" || outcome.kind !== "Delivered") return;
+    const worker = state as QueryWorkerState;
+    const read = worker.reads.get(outcome.delivery);
+    const sent = worker.barrier.inFlight?.sent;
+    if (read !== undefined && sent !== undefined) Object.assign(read, { arrived: sent });
+  },
+};
+
+/** RELIABILITY 10.12: a channel whose time runs ahead makes a lagging worker look young. */
+export const boundedByWatermark: Mutant = {
+  name: "bounded-by-watermark",
+  about: "the age of rows is taken from their commit timestamps",
+  beforeApply(_outcome, { actor, state, now }) {
+    if (actor !== "query-worker") return;
+    const worker = state as QueryWorkerState;
+    const ageMs = now.wallMs - toMs(worker.fold?.commit ?? 0n);
+    for (const read of worker.reads.values()) {
+      const { maxAgeMs } = read.message.view;
+      if (maxAgeMs === null || maxAgeMs === 0 || ageMs > maxAgeMs) continue;
+      Object.assign(read, { arrived: worker.barrier.passed });
+    }
+  },
+};
+
+/** RELIABILITY 10.4: a reader that was overtaken by a purge goes on behind the hole. */
+export const noHoleCheck: Mutant = {
+  name: "no-hole-check",
+  about: "entries that were purged before they were read are passed over in silence",
+  host: { skipsHoles: true },
+  beforeApply(outcome, { state }) {
+    if (outcome.kind !== "LogEntryRead" || !("fold" in state) || state.fold === null) return;
+    const sequence = outcome.entry.sequence - 1;
+    state.fold.position = { ...state.fold.position, sequence };
+  },
+};
+
+/** RELIABILITY 10.6: the tail of the log was replaced, and the sequences look perfect. */
+export const compareSequenceOnly: Mutant = {
+  name: "compare-sequence-only",
+  about: "a reader does not compare the entry at its position with what it applied",
+  host: { comparesSequenceOnly: true },
+};
+
+/** RELIABILITY 10.8: the dead of the inputs are alive again in the output. */
+export const deadRowsNotCopied: Mutant = {
+  name: "dead-rows-not-copied",
+  about: "a segment that takes the place of others forgets which of their rows died",
+  afterApply(outcome, { actor, state }) {
+    if (actor !== "query-worker" || outcome.kind !== "Computed") return;
+    const worker = state as QueryWorkerState & { simulatedSeen?: number };
+    for (const range of worker.table.ranges) {
+      const isSwapped = range.segmentId?.startsWith("c") === true && worker.phase === "serving";
+      if (!isSwapped || range.number <= (worker.simulatedSeen ?? 0)) continue;
+      worker.simulatedSeen = range.number;
+      range.lives.died.fill(Number.POSITIVE_INFINITY);
+    }
+  },
+};
+
+/** RELIABILITY 5.1: deletes that arrive between load and replay never reach the rows. */
+export const tombstonesNotLoaded: Mutant = {
+  name: "tombstones-not-loaded",
+  about: "a worker that starts from a manifest does not apply its tombstones",
+  beforeApply(_outcome, { actor, state }) {
+    if (actor === "query-worker") state.loading?.tombstones.splice(0);
+  },
+};
+
+/** RELIABILITY 10.12: a stamp that is an hour off moves the time of all that follows. */
+export const stampNotClamped: Mutant = {
+  name: "stamp-not-clamped",
+  about: "commit timestamps follow the writers' clocks, whatever the broker's says",
+  outcome(outcome, { actor }) {
+    if (outcome.kind !== "LogEntryRead" || actor !== "query-worker") return outcome;
+    const { entry } = outcome;
+    if (entry.stamp === 0n) return outcome;
+    const appendedAtUs = toMs(entry.stamp) * 1_000;
+    return { ...outcome, entry: { ...entry, appendedAtUs } };
+  },
+};
