@@ -6,9 +6,9 @@ import { limitMax } from "../rows/schema.js";
 import type { ErrorCode } from "./errors.js";
 import { parseToken, type SessionToken } from "./session-token.js";
 
-export const timeoutMsDefault = 30_000;
-export const timeoutMsMax = 600_000;
-export const filterBytesMax = 64 * 1024;
+const timeoutMsDefault = 30_000;
+const timeoutMsMax = 600_000;
+const filterBytesMax = 64 * 1024;
 const outputFieldsMax = 1_024;
 const outputFieldLengthMax = 1_024;
 const partMax = 1_000_000;

@@ -110,7 +110,7 @@ export type Call =
   | SystemCall;
 export type ReadCall = SearchCall | QueryCall | CountCall;
 
-export const boundedAgeMsDefault = 5_000;
+const boundedAgeMsDefault = 5_000;
 
 /** How old in ms the rows of a read may be: 0 is strong, null any age. */
 export function maxAgeOf(

@@ -178,11 +178,3 @@ function withoutUndefined(
 ): Partial<CollectionSettings["thresholds"]> {
   return Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== undefined));
 }
-
-/** The settings that a change of `current` leads to, as the command carries them. */
-export function settingsAfter(
-  current: CollectionSettings,
-  change: SettingsChange,
-): CollectionSettings {
-  return { ...current, ...change, thresholds: { ...current.thresholds, ...change.thresholds } };
-}

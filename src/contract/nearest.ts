@@ -5,7 +5,7 @@ const distanceMax = 4;
 const lengthMax = 64;
 
 /** The word with the fewest edits, if they are few for its length; nothing otherwise. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+function nearest(word: string, known: readonly string[]): string | undefined {
   if (word.length > lengthMax) return undefined;
   let best: string | undefined;
   let bestDistance = Math.min(distanceMax, Math.ceil(word.length / 2)) + 1;

@@ -9,7 +9,7 @@ const efDefault = 128;
 const efMax = 32_768;
 const vectorsMax = 16_384;
 /** Of all query vectors of a search: what one reply could still carry. */
-export const hitsMax = 262_144;
+const hitsMax = 262_144;
 
 const reading = { ...common, ...view, filter };
 

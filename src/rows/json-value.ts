@@ -1,6 +1,6 @@
 // JSON values in rows and requests: bounded, finite, without keys that JavaScript reserves.
 
-export const jsonDepthMax = 64;
+const jsonDepthMax = 64;
 export const jsonBytesMax = 64 * 1024;
 
 const reserved = new Set(["__proto__", "constructor", "prototype"]);

@@ -109,7 +109,7 @@ function notFinite(values: ArrayLike<unknown>, dimension: number): ValueProblem 
 }
 
 /** What the vectors of a message can become; checked before room is made for them. */
-export const vectorsBytesMax = 32 * 1024 * 1024;
+const vectorsBytesMax = 32 * 1024 * 1024;
 
 export type VectorsRead = { readonly ok: true; readonly vectors: Float32Array } | Refused;
 

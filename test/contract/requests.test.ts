@@ -2,7 +2,6 @@
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../src/contract/calls.js";
 import { maxAgeOf } from "../../src/contract/calls.js";
-import { settingsAfter } from "../../src/contract/collection-requests.js";
 import { parseRequest } from "../../src/contract/requests.js";
 import { encodeToken } from "../../src/contract/session-token.js";
 import { newCollection } from "../../src/messages/records.js";
@@ -114,19 +113,6 @@ describe("other requests about collections", () => {
     const call = callOf(requestOf("db.alter-collection", body));
     if (call.operation !== "alter-collection") throw new Error(call.operation);
     expect(call.change).toEqual({ asOfWindowMs: 60_000, thresholds: { sealRows: 10 } });
-    const created = callOf(requestOf("db.create-collection", { name: "docs", fields }));
-    if (created.operation !== "create-collection") throw new Error(created.operation);
-    const { consistency, asOfWindowMs, thresholds } = created.definition;
-    const after = settingsAfter(
-      { replicas: 2, consistency, asOfWindowMs, thresholds },
-      call.change,
-    );
-    expect(after).toEqual({
-      replicas: 2,
-      consistency: "strong",
-      asOfWindowMs: 60_000,
-      thresholds: { ...thresholds, sealRows: 10 },
-    });
   });
 });
 
