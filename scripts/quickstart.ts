@@ -177,7 +177,7 @@ async function killQueryHost(
 
 /** Exact searches and the count, as text: the same before and after a restart. */
 async function answers(words: Collection, queries: readonly WordVector[]): Promise<string> {
-  const found: unknown[] = [await words.count()];
+  const found: unknown[] = [(await words.count()).count];
   for (const { vector } of queries.slice(0, 50)) {
     const { results } = await words.search({ vector, limit: 10, exact: true });
     found.push(results[0]?.map((hit) => [hit.id, hit.score]));

@@ -1,6 +1,8 @@
 // An embedded cluster as its own processes: `elanus dev`, started, watched and stopped.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -14,25 +16,23 @@ export interface EmbeddedCluster {
 const command = fileURLToPath(new URL("../elanus.js", import.meta.url));
 const readyWithinMs = 60_000;
 const stopWithinMs = 30_000;
+const shownLogBytes = 4_000;
 
+/** What the cluster logs goes to `<dataDirectory>.log`. */
 export async function startEmbeddedCluster(dataDirectory: string): Promise<EmbeddedCluster> {
+  const logFile = `${dataDirectory}.log`;
+  mkdirSync(dirname(logFile), { recursive: true });
+  const log = openSync(logFile, "a");
   const options = ["dev", "--data-dir", dataDirectory, "--port", "0"];
-  const child = spawn(process.execPath, [command, ...options], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ELANUS_LOG_LEVEL: process.env.ELANUS_LOG_LEVEL ?? "warn" },
-  });
-  const errors: string[] = [];
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors.push(text);
-    if (errors.length > 100) errors.shift();
-  });
-  const ready = await readyLine(child, errors);
+  const child = spawn(process.execPath, [command, ...options], { stdio: ["ignore", "pipe", log] });
+  closeSync(log);
+  const ready = await readyLine(child, logFile);
   return { ...ready, stop: () => stop(child) };
 }
 
 async function readyLine(
   child: ChildProcess,
-  errors: readonly string[],
+  logFile: string,
 ): Promise<Pick<EmbeddedCluster, "url" | "hosts">> {
   if (child.stdout === null) throw new Error("the cluster has no output");
   const timeout = setTimeout(() => child.kill("SIGTERM"), readyWithinMs);
@@ -45,7 +45,8 @@ async function readyLine(
   } finally {
     clearTimeout(timeout);
   }
-  throw new Error(`the cluster did not start within ${readyWithinMs} ms:\n${errors.join("")}`);
+  const tail = readFileSync(logFile, "utf8").slice(-shownLogBytes);
+  throw new Error(`the cluster did not start within ${readyWithinMs} ms; see ${logFile}:\n${tail}`);
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -7,8 +7,8 @@ import type { ManifestSegment } from "../../storage/manifest.js";
 import type { Now } from "../../system/actor.js";
 import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
 
-/** A task that brought nothing for this long is asked for again. */
-const askAgainMs = 900_000;
+/** A task that brought nothing for so long is asked for again: its product's name may be lost. */
+const askAgainAfterMs = (rowCount: number) => 60_000 + rowCount * 5;
 
 export function decideIndexes(state: DataWorkerState, now: Now): void {
   if (state.manifest === null || state.root === null) return;
@@ -29,7 +29,8 @@ function askForIndexes(state: DataWorkerState, segment: ManifestSegment, now: No
   for (const field of missingIndexes(state, segment)) {
     const name = `${segment.id}/${field.name}`;
     const askedAt = state.indexesAsked.get(name);
-    if (askedAt !== undefined && now.monotonicMs - askedAt < askAgainMs) continue;
+    if (askedAt !== undefined && now.monotonicMs - askedAt < askAgainAfterMs(segment.rowCount))
+      continue;
     if (!field.dimension || !field.metric || !field.index) continue;
     state.indexesAsked.set(name, now.monotonicMs);
     const message = BuildIndex.create({
