@@ -277,6 +277,36 @@ describe("a load", () => {
   });
 });
 
+test("a delete at any point of a hand-over is seen in both holders, and not before its place", async () => {
+  const points = ["before", "encoded", "loaded", "bound", "after"] as const;
+  for (const [turn, point] of [...points, ...points].entries()) {
+    const first = turn * 10;
+    await channel.insert([row(first, 1), row(first + 1, 2), row(first + 2, 3)]);
+    channel.seal();
+    const held = channel.held.at(-1) as Held;
+    const { number, lives, count } = held.range;
+    const loadedRange = 1_000 + number;
+    const before = channel.sequence;
+    const reach = (here: (typeof points)[number]) => {
+      if (here === point) channel.delete([BigInt(first + 1)]);
+    };
+    reach("before");
+    const object = await channel.flush(held);
+    reach("encoded");
+    const place = { channel: channel.name, range: loadedRange };
+    await host.run({ kind: "loadSegment", ...place, schema, object, segmentId: "s" });
+    reach("loaded");
+    await host.run({ kind: "bindLives", ...place, lives });
+    reach("bound");
+    reach("after");
+    for (const range of [number, loadedRange]) {
+      const views = [{ range, rowCount: count }];
+      expect(await host.run(scanOf({ views })), point).toMatchObject({ count: 2 });
+      expect(await host.run(scanOf({ views, at: before })), point).toMatchObject({ count: 3 });
+    }
+  }
+});
+
 test("a search of many queries goes on over ranges that are dropped meanwhile", async () => {
   const rows = Array.from({ length: 2_000 }, (_, id) => row(id, id));
   await channel.insert(rows);
