@@ -1,6 +1,6 @@
 // The ways in which a command is told to end, as one promise.
 
-/** Resolves at the first signal, or when the parent process is gone; the second one ends at once. */
+/** Resolves at the first signal, or when the parent is gone; the second one ends at once. */
 export function interruption(): Promise<string> {
   return new Promise((done) => {
     let isTold = false;

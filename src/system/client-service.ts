@@ -1,4 +1,4 @@
-// The edge for clients: a NATS micro service whose requests go to the proxy, and come back answered.
+// The edge for clients: a NATS micro service whose requests the proxy answers.
 import { clientError } from "../contract/errors.js";
 import { encodeError, errorHeaders } from "../contract/replies.js";
 import type { ClientError, ClientReply, ClientRequest } from "./client-request.js";

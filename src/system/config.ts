@@ -1,4 +1,4 @@
-// Settings from flags, the environment, a file, and defaults, in this order; checked, with their source.
+// Settings from flags, the environment, a file and defaults, checked, in this order.
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { z } from "zod";

@@ -98,7 +98,7 @@ async function untilReady(
   throw new Error(`the cluster does not serve after ${readyWithinMs} ms: ${last}`);
 }
 
-/** What an earlier run left behind, such as a session that nobody took down, is no reason to wait. */
+/** What an earlier run left behind, such as a session nobody took down, is no reason to wait. */
 function problemOf(overview: ClusterOverview, children: readonly ChildHost[]): string | null {
   if (!isRunning(overview, children)) return "not all hosts run, or no coordinator leads";
   const actors = actorsOf(overview, children);

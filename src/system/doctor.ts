@@ -21,7 +21,7 @@ const payloadBytesMin = 2 * entryBytesMax;
 const gigabyte = 1024 ** 3;
 const clockToleranceMs = 50;
 
-/** `link` is null when no server answers: then the program that `elanus dev` would run is looked at. */
+/** `link` is null when no server answers: then it looks at the program that `dev` would run. */
 export async function inspect(
   configuration: Configuration,
   link: NatsLink | null,

@@ -53,7 +53,7 @@ export function logEnvelopeOf(
   };
 }
 
-/** The body stays encoded: whether it can be read is a fact of the log, which every reader folds. */
+/** The body stays encoded: whether it can be read is a fact of the log that every reader folds. */
 export function logEntryOf(
   channel: string,
   at: { sequence: number; appendedAtUs: number },

@@ -1,4 +1,4 @@
-// Appends to the channels' logs: owns the acknowledgements, and what may be sent again after a loss.
+// Appends to the channels' logs: owns the acknowledgements and what may be sent again.
 import { apiErrors } from "./jetstream.js";
 import type { LogSpace } from "./log-space.js";
 import type { Headers, NatsLink, NatsMessage, Subscription } from "./nats.js";

@@ -15,104 +15,27 @@ import {
 } from "nats";
 import { UnavailableError } from "../storage/errors.js";
 import type { KeyValueClient } from "../storage/metadata-store-nats.js";
+import type {
+  Headers,
+  LinkObserver,
+  NatsLink,
+  NatsMessage,
+  NatsSettings,
+  PublishOptions,
+  PublishResult,
+  RequestOptions,
+  RequestResult,
+  ServiceSettings,
+  Subscription,
+} from "./nats-link.js";
 
-export interface NatsSettings {
-  readonly servers: string | readonly string[];
-  readonly name: string;
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-  readonly token?: string | undefined;
-  /** The path of a credentials file. */
-  readonly credentials?: string | undefined;
-  readonly tls?: { ca?: string; certificate?: string; key?: string } | undefined;
-  /** Wait for a server that is not there yet; otherwise the first failure is thrown. */
-  readonly waitForServer: boolean;
-}
-
-export type Headers = Readonly<Record<string, string>>;
-
-export interface NatsMessage {
-  readonly subject: string;
-  readonly reply: string | undefined;
-  readonly body: Uint8Array;
-  /** 0 of an ordinary message, else what the server says in place of one (503: nobody listens). */
-  readonly status: number;
-  readonly description: string;
-  header(name: string): string | undefined;
-}
-
-export type RequestResult =
-  | { kind: "ok"; message: NatsMessage }
-  /** `detail` says more: the connection ended before the answer came, or the request was refused. */
-  | { kind: "no-responders" | "timeout" | "disconnected" | "refused"; detail: string };
-
-/** refused: the client itself will not send it, for instance because it is too large. */
-export type PublishResult = { ok: true } | { ok: false; reason: "disconnected" | "refused" };
-
-export interface Subscription {
-  close(): void;
-}
-
-export interface ServiceEndpoint {
-  readonly name: string;
-  readonly subject: string;
-  handle(message: NatsMessage): void;
-}
-
-export interface ServiceSettings {
-  readonly name: string;
-  readonly version: string;
-  readonly description: string;
-  readonly queue: string;
-  readonly endpoints: readonly ServiceEndpoint[];
-}
-
-export interface LinkObserver {
-  disconnected?(): void;
-  reconnected?(): void;
-}
-
-export interface NatsLink {
-  /** Counts the connections that ended: what arrives now came on the connection of this number. */
-  readonly generation: number;
-  readonly connected: boolean;
-  readonly payloadBytesMax: number;
-  readonly serverVersion: string;
-  readonly url: string;
-  /** Whether the server is one of a cluster. */
-  readonly clustered: boolean;
-  /** Resolves when the connection is over for good, with the reason if nobody closed it. */
-  readonly closed: Promise<Error | undefined>;
-  newInbox(): string;
-  publish(
-    subject: string,
-    body: Uint8Array,
-    options?: { headers?: Headers; reply?: string },
-  ): PublishResult;
-  request(
-    subject: string,
-    body: Uint8Array,
-    options?: { headers?: Headers; timeoutMs?: number },
-  ): Promise<RequestResult>;
-  subscribe(
-    subject: string,
-    handle: (message: NatsMessage) => void,
-    options?: { queue?: string },
-  ): Subscription;
-  /** A micro service (ADR-32); resolves with what stops it, the requests taken being handled. */
-  serve(settings: ServiceSettings): Promise<{ stop(): Promise<void> }>;
-  /** The client's own objects, for the metadata store. */
-  keyValueClient(): Promise<KeyValueClient>;
-  observe(observer: LinkObserver): void;
-  /** Resolves when all that was published has reached the server; rejects without a connection. */
-  flush(): Promise<void>;
-  close(): Promise<void>;
-}
+// Whoever connects also names what it gets.
+export type * from "./nats-link.js";
 
 const requestTimeoutMs = 5_000;
 
 export async function connectNats(settings: NatsSettings): Promise<NatsLink> {
-  return createLink(await connect(await connectionOptions(settings)));
+  return new Link(await connect(await connectionOptions(settings)));
 }
 
 async function connectionOptions(settings: NatsSettings): Promise<ConnectionOptions> {
@@ -145,95 +68,134 @@ function tlsOptions({ ca, certificate, key }: NonNullable<NatsSettings["tls"]>) 
   };
 }
 
-function createLink(connection: NatsConnection): NatsLink {
-  const observers: LinkObserver[] = [];
+class Link implements NatsLink {
+  readonly closed: Promise<Error | undefined>;
+  readonly #connection: NatsConnection;
+  readonly #observers: LinkObserver[] = [];
   /** Requests under way, to be told when the connection ends: the client lets them time out. */
-  const waiting = new Set<(result: RequestResult) => void>();
-  let generation = 1;
-  let current = identityOf(connection);
+  readonly #waiting = new Set<(result: RequestResult) => void>();
+  #generation = 1;
+  #current: string | undefined;
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+    this.#current = identityOf(connection);
+    this.closed = connection.closed().then((error) => error ?? undefined);
+    // It ends with the connection's own resources: the client never closes this iterator.
+    void this.#watchStatus();
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
 
   /**
    * The client queues what is published while it dials and sends some of it later. Its status
    * events come late, its server information at once, so that decides whether we are connected.
    */
-  const isConnected = () => current !== undefined && identityOf(connection) === current;
-
-  function onDisconnect(): void {
-    generation += 1;
-    current = undefined;
-    const results = [...waiting];
-    waiting.clear();
-    for (const resolve of results) resolve({ kind: "disconnected", detail: "connection lost" });
-    for (const observer of observers) observer.disconnected?.();
+  get connected(): boolean {
+    return this.#current !== undefined && identityOf(this.#connection) === this.#current;
   }
 
-  async function watchStatus(): Promise<void> {
-    for await (const status of connection.status()) {
-      if (status.type === Events.Disconnect) onDisconnect();
-      if (status.type !== Events.Reconnect) continue;
-      current = identityOf(connection);
-      for (const observer of observers) observer.reconnected?.();
+  get payloadBytesMax(): number {
+    return this.#connection.info?.max_payload ?? 0;
+  }
+
+  get serverVersion(): string {
+    return this.#connection.info?.version ?? "";
+  }
+
+  get url(): string {
+    return this.#connection.getServer();
+  }
+
+  get clustered(): boolean {
+    return this.#connection.info?.cluster !== undefined;
+  }
+
+  newInbox(): string {
+    return createInbox();
+  }
+
+  observe(observer: LinkObserver): void {
+    this.#observers.push(observer);
+  }
+
+  publish(subject: string, body: Uint8Array, options: PublishOptions = {}): PublishResult {
+    if (!this.connected) return { ok: false, reason: "disconnected" };
+    return publish(this.#connection, subject, body, options);
+  }
+
+  request(subject: string, body: Uint8Array, options: RequestOptions = {}): Promise<RequestResult> {
+    if (!this.connected) {
+      return Promise.resolve({ kind: "disconnected", detail: "there is no connection" });
+    }
+    return new Promise((resolve) => {
+      const settle = (result: RequestResult) => {
+        this.#waiting.delete(settle);
+        resolve(result);
+      };
+      this.#waiting.add(settle);
+      void request(this.#connection, subject, body, options).then(settle);
+    });
+  }
+
+  subscribe(
+    subject: string,
+    handle: (message: NatsMessage) => void,
+    options: { queue?: string } = {},
+  ): Subscription {
+    const connection = this.#connection;
+    const callback = (error: NatsError | null, message: Msg) => {
+      if (error === null) guarded(() => handle(wrap(message)));
+    };
+    const subscription = connection.subscribe(subject, { ...options, callback });
+    return { close: () => (connection.isClosed() ? undefined : subscription.unsubscribe()) };
+  }
+
+  serve(settings: ServiceSettings): Promise<{ stop(): Promise<void> }> {
+    return serve(this.#connection, settings);
+  }
+
+  async keyValueClient(): Promise<KeyValueClient> {
+    try {
+      const { streams } = await this.#connection.jetstreamManager();
+      return { views: this.#connection.jetstream().views, streams };
+    } catch (error) {
+      throw new UnavailableError("reach JetStream", error);
     }
   }
-  // It ends with the connection's own resources: the client never closes this iterator.
-  void watchStatus();
 
-  return {
-    get generation() {
-      return generation;
-    },
-    get connected() {
-      return isConnected();
-    },
-    get payloadBytesMax() {
-      return connection.info?.max_payload ?? 0;
-    },
-    get serverVersion() {
-      return connection.info?.version ?? "";
-    },
-    get url() {
-      return connection.getServer();
-    },
-    get clustered() {
-      return (connection.info as { cluster?: string } | undefined)?.cluster !== undefined;
-    },
-    closed: connection.closed().then((error) => error ?? undefined),
-    newInbox: () => createInbox(),
-    publish(subject, body, options = {}) {
-      if (!isConnected()) return { ok: false, reason: "disconnected" };
-      return publish(connection, subject, body, options);
-    },
-    async request(subject, body, options = {}) {
-      if (!isConnected()) return { kind: "disconnected", detail: "not connected" };
-      return new Promise((resolve) => {
-        const settle = (result: RequestResult) => {
-          waiting.delete(settle);
-          resolve(result);
-        };
-        waiting.add(settle);
-        void request(connection, subject, body, options).then(settle);
-      });
-    },
-    subscribe(subject, handle, options = {}) {
-      const callback = (error: NatsError | null, message: Msg) => {
-        if (error === null) guarded(() => handle(wrap(message)));
-      };
-      const subscription = connection.subscribe(subject, { ...options, callback });
-      return { close: () => (connection.isClosed() ? undefined : subscription.unsubscribe()) };
-    },
-    serve: (settings) => serve(connection, settings),
-    async keyValueClient() {
-      try {
-        const { streams } = await connection.jetstreamManager();
-        return { views: connection.jetstream().views, streams };
-      } catch (error) {
-        throw new UnavailableError("reach JetStream", error);
-      }
-    },
-    observe: (observer) => void observers.push(observer),
-    flush: () => connection.flush(),
-    close: () => connection.close(),
-  };
+  flush(): Promise<void> {
+    return this.#connection.flush();
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async #watchStatus(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (type === Events.Disconnect) this.#onDisconnect();
+      if (type === Events.Reconnect) this.#onReconnect();
+    }
+  }
+
+  #onDisconnect(): void {
+    this.#generation += 1;
+    this.#current = undefined;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve of waiting) {
+      resolve({ kind: "disconnected", detail: "the connection was lost before the answer" });
+    }
+    for (const observer of this.#observers) observer.disconnected?.();
+  }
+
+  #onReconnect(): void {
+    this.#current = identityOf(this.#connection);
+    for (const observer of this.#observers) observer.reconnected?.();
+  }
 }
 
 /** Of one TCP connection; undefined while the client dials. */
@@ -246,7 +208,7 @@ function publish(
   connection: NatsConnection,
   subject: string,
   body: Uint8Array,
-  options: { headers?: Headers; reply?: string },
+  options: PublishOptions,
 ): PublishResult {
   try {
     connection.publish(subject, body, {
@@ -268,7 +230,7 @@ async function request(
   connection: NatsConnection,
   subject: string,
   body: Uint8Array,
-  options: { headers?: Headers; timeoutMs?: number },
+  options: RequestOptions,
 ): Promise<RequestResult> {
   try {
     const message = await connection.request(subject, body, {
@@ -300,7 +262,7 @@ async function serve(connection: NatsConnection, settings: ServiceSettings) {
   return { stop: async () => void (await service.stop()) };
 }
 
-/** What a handler throws would end the client's reading for ever; so it ends the process instead. */
+/** What a handler throws would end the client's reading for ever: it ends the process instead. */
 function guarded(handle: () => void): void {
   try {
     handle();

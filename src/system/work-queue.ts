@@ -1,4 +1,4 @@
-// Takes work off the queues for one actor: as much as it has credits for, and keeps it while it works.
+// Takes work off the queues for one actor, as it has credits, and keeps it while it works.
 import { setTimeout as delay } from "node:timers/promises";
 import type { AnyDefinition, AnyMessage } from "../messages/catalogue.js";
 import type { DeliveryId } from "./actor.js";
@@ -92,7 +92,7 @@ export class WorkQueue {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
-    for (const source of this.#sources.values()) source.end();
+    for (const source of this.#sources.values()) source.stop();
     const until = performance.now() + timeoutMs;
     const isAwaited = ({ kind }: Held) => kind !== "task";
     while ([...this.#held.values()].some(isAwaited) && performance.now() < until) {
@@ -126,10 +126,6 @@ export class WorkQueue {
   /** False when the message was not given to the actor, and used no credit. */
   #onDelivery(kind: QueueKind, delivery: Delivery): boolean {
     const { reply, deliveries } = delivery;
-    if (this.#isDraining) {
-      this.#signal(reply, signals.refuse);
-      return false;
-    }
     const decoded = decodeMessage(delivery.header, delivery.body);
     if (!decoded.ok) {
       this.#signal(reply, signals.terminate);

@@ -60,11 +60,7 @@ export class WorkSource {
     if (!this.#isEnding) void this.#open();
   }
 
-  /** Asks for no more; what was asked for may still come until `stop`. */
-  end(): void {
-    this.#isEnding = true;
-  }
-
+  /** The server drops what was asked for: nobody hears it any more. */
   stop(): void {
     this.#isEnding = true;
     this.#pull?.close();

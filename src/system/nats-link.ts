@@ -1,0 +1,97 @@
+// What a connection to NATS offers, free of any type of the client's.
+import type { KeyValueClient } from "../storage/metadata-store-nats.js";
+
+export interface NatsSettings {
+  readonly servers: string | readonly string[];
+  readonly name: string;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly token?: string | undefined;
+  /** The path of a credentials file. */
+  readonly credentials?: string | undefined;
+  readonly tls?: { ca?: string; certificate?: string; key?: string } | undefined;
+  /** Wait for a server that is not there yet; otherwise the first failure is thrown. */
+  readonly waitForServer: boolean;
+}
+
+export type Headers = Readonly<Record<string, string>>;
+
+export interface NatsMessage {
+  readonly subject: string;
+  readonly reply: string | undefined;
+  readonly body: Uint8Array;
+  /** 0 of an ordinary message, else what the server says in place of one (503: nobody listens). */
+  readonly status: number;
+  readonly description: string;
+  header(name: string): string | undefined;
+}
+
+export interface PublishOptions {
+  readonly headers?: Headers;
+  readonly reply?: string;
+}
+
+export interface RequestOptions {
+  readonly headers?: Headers;
+  readonly timeoutMs?: number;
+}
+
+export type RequestResult =
+  | { kind: "ok"; message: NatsMessage }
+  /** disconnected: perhaps it arrived; refused: the client itself would not send it. */
+  | { kind: "no-responders" | "timeout" | "disconnected" | "refused"; detail: string };
+
+/** refused: the client itself will not send it, for instance because it is too large. */
+export type PublishResult = { ok: true } | { ok: false; reason: "disconnected" | "refused" };
+
+export interface Subscription {
+  close(): void;
+}
+
+export interface ServiceEndpoint {
+  readonly name: string;
+  readonly subject: string;
+  handle(message: NatsMessage): void;
+}
+
+export interface ServiceSettings {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly queue: string;
+  readonly endpoints: readonly ServiceEndpoint[];
+}
+
+export interface LinkObserver {
+  disconnected?(): void;
+  reconnected?(): void;
+}
+
+export interface NatsLink {
+  /** Counts the connections that ended: what arrives now came on the connection of this number. */
+  readonly generation: number;
+  readonly connected: boolean;
+  readonly payloadBytesMax: number;
+  readonly serverVersion: string;
+  readonly url: string;
+  /** Whether the server is one of a cluster. */
+  readonly clustered: boolean;
+  /** Resolves when the connection is over for good, with the reason if nobody closed it. */
+  readonly closed: Promise<Error | undefined>;
+  newInbox(): string;
+  publish(subject: string, body: Uint8Array, options?: PublishOptions): PublishResult;
+  request(subject: string, body: Uint8Array, options?: RequestOptions): Promise<RequestResult>;
+  subscribe(
+    subject: string,
+    handle: (message: NatsMessage) => void,
+    options?: { queue?: string },
+  ): Subscription;
+  /** A micro service (ADR-32); resolves with what stops it, the requests taken being handled. */
+  serve(settings: ServiceSettings): Promise<{ stop(): Promise<void> }>;
+  /** The client's own objects, for the metadata store. */
+  keyValueClient(): Promise<KeyValueClient>;
+  observe(observer: LinkObserver): void;
+  /** Resolves when all that was published has reached the server; rejects without a connection. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
