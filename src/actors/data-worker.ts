@@ -2,15 +2,7 @@
 
 import type { AnyMessage } from "../messages/catalogue.js";
 import { FlushChannel } from "../messages/command.js";
-import {
-  CollectionChanged,
-  DeadRowsCounted,
-  IndexBuilt,
-  IndexDamaged,
-  ManifestCommitted,
-  SegmentDamaged,
-  SegmentsCompacted,
-} from "../messages/control.js";
+import { CollectionChanged, ManifestCommitted } from "../messages/control.js";
 import { FlushReply } from "../messages/reply.js";
 import { BuildIndex, CompactSegments } from "../messages/task.js";
 import { SegmentSealed, walMessages } from "../messages/wal.js";
@@ -43,8 +35,14 @@ import {
   decideIndexes,
   missingIndexes,
 } from "./data-worker/indexing.js";
-import { applySealFailed, decideFlushReplies, decideSeal } from "./data-worker/sealing.js";
 import {
+  applySealAppended,
+  applySealFailed,
+  decideFlushReplies,
+  decideSeal,
+} from "./data-worker/sealing.js";
+import {
+  causeOf,
   type DataWorkerSettings,
   type DataWorkerState,
   expect,
@@ -57,23 +55,21 @@ import {
   applyRecord,
   applyRoot,
   applyTakenOver,
+  indexAnnouncements,
+  segmentAnnouncements,
 } from "./data-worker/taking-over.js";
 
 /** How often ages, retries and deadlines are looked at. */
 const tickMs = 500;
-const collectEveryMs = 600_000;
+/** Unnamed objects are looked for some times within their grace, an hour by default. */
+const collectionsPerGrace = 6;
+const collectEveryMsMin = 1_000;
 const flushRequestsMax = 64;
 
-const announcements = [
-  IndexBuilt,
-  IndexDamaged,
-  SegmentsCompacted,
-  DeadRowsCounted,
-  SegmentDamaged,
-];
-
 function apply(state: DataWorkerState, outcome: Outcome, now: Now): void {
-  if (state.phase === "damaged" && outcome.kind !== "Stopping") return;
+  if (state.phase === "damaged") return;
+  // There may be thousands of segments: they are not gone through for each entry of the log.
+  state.isLookingAround = outcome.kind !== "LogEntryRead";
   switch (outcome.kind) {
     case "Started":
       return start(state, outcome.incarnation);
@@ -81,9 +77,7 @@ function apply(state: DataWorkerState, outcome: Outcome, now: Now): void {
       state.phase = "stopping";
       return;
     case "FollowStarted":
-      state.replayThrough = outcome.lastSequence;
-      if ((state.fold?.position.sequence ?? 0) >= outcome.lastSequence) state.phase = "owning";
-      return;
+      return applyFollowStarted(state, outcome.lastSequence);
     case "LogEntryRead":
       return applyEntry(state, outcome.entry, now);
     case "FollowFailed":
@@ -91,7 +85,7 @@ function apply(state: DataWorkerState, outcome: Outcome, now: Now): void {
     case "Delivered":
       return applyDelivered(state, outcome.delivery, outcome.message);
     case "Announced":
-      return applyAnnouncement(state, outcome.message, now);
+      return applyAnnouncement(state, outcome.message);
     case "TimerFired":
       return applyTimer(state, outcome.id);
     default:
@@ -100,15 +94,20 @@ function apply(state: DataWorkerState, outcome: Outcome, now: Now): void {
 }
 
 function start(state: DataWorkerState, incarnation: string): void {
-  const { channel, collectionId, collectionKey } = state.settings;
+  const { collectionId } = state.settings;
   state.incarnation = incarnation;
   state.outbox.push(
-    { kind: "listen", definitions: announcements, token: channel, from: "oldest" },
     { kind: "listen", definitions: [CollectionChanged], token: collectionId, from: "new" },
     { kind: "timer", id: "tick", afterMs: tickMs },
-    { kind: "timer", id: "collect", afterMs: collectEveryMs },
-    { kind: "readMetadata", id: expect(state, { for: "record" }), key: collectionKey },
+    { kind: "timer", id: "collect", afterMs: collectEveryMs(state) },
   );
+  readRecord(state);
+}
+
+function applyFollowStarted(state: DataWorkerState, lastSequence: number): void {
+  state.replayThrough = lastSequence;
+  const isAtHead = (state.fold?.position.sequence ?? 0) >= lastSequence;
+  if (state.phase === "replaying" && isAtHead) state.phase = "owning";
 }
 
 function applyDelivered(state: DataWorkerState, delivery: string, message: AnyMessage): void {
@@ -117,36 +116,50 @@ function applyDelivered(state: DataWorkerState, delivery: string, message: AnyMe
   state.flushRequests.set(delivery, { delivery, message, through: null, sealRequest: null });
 }
 
-function applyAnnouncement(state: DataWorkerState, message: AnyMessage, now: Now): void {
+function applyAnnouncement(state: DataWorkerState, message: AnyMessage): void {
   switch (message.kind) {
     case "IndexBuilt":
       return applyIndexBuilt(state, message);
     case "IndexDamaged":
       return applyIndexDamaged(state, message);
     case "SegmentsCompacted":
-      return applyCompacted(state, message, now);
+      return applyCompacted(state, message);
     case "DeadRowsCounted":
       return applyDeadRows(state, message);
     case "SegmentDamaged":
       return applySegmentDamaged(state, message.segmentId, message.reason);
-    case "CollectionChanged": {
-      const id = expect(state, { for: "record" });
-      state.outbox.push({ kind: "readMetadata", id, key: state.settings.collectionKey });
-    }
+    case "CollectionChanged":
+      return readRecord(state);
   }
+}
+
+function readRecord(state: DataWorkerState): void {
+  const id = expect(state, { for: "record" });
+  state.outbox.push({ kind: "readMetadata", id, key: state.settings.collectionKey });
 }
 
 /** Rows that exist nowhere else: an operator must know, and nothing here may hide it. */
 function applySegmentDamaged(state: DataWorkerState, segmentId: string, reason: string): void {
+  // The output of a merge: its inputs are still there, and are merged anew.
+  if (state.compaction?.segment?.id === segmentId) state.compaction = null;
   if (!state.manifest?.segments.some((segment) => segment.id === segmentId)) return;
-  state.cause = reason;
+  if (state.damaged.has(segmentId)) return;
+  state.damaged.set(segmentId, reason);
   state.outbox.push({ kind: "report", level: "error", text: reason });
 }
 
 function applyTimer(state: DataWorkerState, id: string): void {
-  if (id === "collect") startCollecting(state);
-  const afterMs = id === "collect" ? collectEveryMs : tickMs;
+  if (id === "collect") {
+    startCollecting(state);
+    // Announcements of its changes may be lost.
+    readRecord(state);
+  }
+  const afterMs = id === "collect" ? collectEveryMs(state) : tickMs;
   state.outbox.push({ kind: "timer", id, afterMs });
+}
+
+function collectEveryMs({ settings }: DataWorkerState): number {
+  return Math.max(collectEveryMsMin, settings.objectGraceMs / collectionsPerGrace);
 }
 
 function applyExpected(state: DataWorkerState, outcome: Outcome, now: Now): void {
@@ -160,7 +173,7 @@ function applyExpected(state: DataWorkerState, outcome: Outcome, now: Now): void
     case "MetadataWritten":
       return applyMetadataWritten(state, purpose, outcome.result, now);
     case "ObjectRead":
-      if (outcome.result.ok) return applyManifest(state, outcome.result.bytes);
+      if (outcome.result.ok) return applyManifest(state, outcome.result.bytes, now);
       return fail(state, `the manifest is ${outcome.result.reason}`, 5_000);
     case "ObjectWritten":
       return applyWritten(state, purpose, outcome.result, now);
@@ -170,8 +183,12 @@ function applyExpected(state: DataWorkerState, outcome: Outcome, now: Now): void
     case "ObjectDeleted":
       if (purpose.for === "collect-delete" && outcome.result.ok) applyDeleted(state, purpose.key);
       return;
+    case "Appended":
+      if (purpose.for === "seal") applySealAppended(state, purpose.request, outcome.sequence);
+      return;
     case "AppendFailed":
-      return applySealFailed(state, `${outcome.reason}: ${outcome.detail}`, now);
+      if (purpose.for !== "seal") return;
+      return applySealFailed(state, purpose.request, `${outcome.reason}: ${outcome.detail}`, now);
     case "Computed":
       return applyComputed(state, purpose, outcome.result, now);
   }
@@ -201,8 +218,9 @@ function applyMetadataWritten(
   now: Now,
 ): void {
   if (purpose.for === "take-over") {
-    if (result.ok) return applyTakenOver(state, result.revision);
-    return fail(state, "another worker took the channel over first", 1_000);
+    if (result.ok) return applyTakenOver(state, result.revision, now);
+    const why = result.reason === "conflict" ? "another worker was first" : result.detail;
+    return fail(state, `the channel was not taken over: ${why}`, 1_000);
   }
   if (result.ok) return applyCommitted(state, result.revision, now);
   if (result.reason === "conflict") return applyCommitUnknown(state, "the root has moved", now);
@@ -237,16 +255,21 @@ function applyComputed(
   applyFlushFailed(state, purpose.attempt, `a thread answered '${value.kind}'`, now);
 }
 
+/** A stopping worker brings to an end what it has begun, and begins nothing. */
 function decide(state: DataWorkerState, now: Now): readonly Effect[] {
-  if (state.phase === "replaying" || state.phase === "owning") {
+  if (state.phase === "owning") {
     decideSeal(state, now);
+    decideCredits(state);
+  }
+  if (state.fold !== null && state.phase !== "damaged") {
     decideFlush(state, now);
-    decideCompaction(state, now);
-    decideIndexes(state, now);
+    if (state.isLookingAround && state.phase !== "stopping") {
+      decideCompaction(state, now);
+      decideIndexes(state, now);
+    }
     decideCommit(state, now);
     decideFlushReplies(state, now);
   }
-  if (state.phase === "owning") decideCredits(state);
   const effects = state.outbox;
   state.outbox = [];
   return effects;
@@ -262,14 +285,20 @@ function decideCredits(state: DataWorkerState): void {
 
 export const dataWorker = defineActor<DataWorkerSettings, DataWorkerState>({
   name: "data-worker",
-  accepts: [...walMessages, FlushChannel, ...announcements, CollectionChanged],
+  accepts: [
+    ...walMessages,
+    FlushChannel,
+    ...indexAnnouncements,
+    ...segmentAnnouncements,
+    CollectionChanged,
+  ],
   emits: [SegmentSealed, ManifestCommitted, BuildIndex, CompactSegments, FlushReply],
   initial: initialState,
   apply,
   decide,
   status: (state) => ({
     phase: state.phase,
-    cause: state.cause,
+    cause: causeOf(state),
     figures: {
       epoch: state.root?.epoch ?? 0,
       manifest: state.manifest?.number ?? 0,

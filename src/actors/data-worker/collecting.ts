@@ -4,6 +4,9 @@ import { decodeRoot, rootKey } from "../../storage/manifest.js";
 import type { MetadataEntry, Now } from "../../system/actor.js";
 import { type DataWorkerState, epochOf, expect } from "./state.js";
 
+/** Of one round: what is written meanwhile must not wait behind all the garbage there is. */
+const deletesMax = 2_000;
+
 export function startCollecting(state: DataWorkerState): void {
   if (state.phase !== "owning") return;
   const { collectionId, channel } = state.settings;
@@ -24,7 +27,7 @@ export function applyListed(state: DataWorkerState, keys: readonly string[], now
   }
   const { objectGraceMs } = state.settings;
   const due = [...unnamedSince].filter(([, since]) => now.monotonicMs - since >= objectGraceMs);
-  state.collection.candidates = due.map(([key]) => key);
+  state.collection.candidates = due.slice(0, deletesMax).map(([key]) => key);
   if (due.length === 0) return;
   const key = rootKey(state.settings.channel);
   state.outbox.push({ kind: "readMetadata", id: expect(state, { for: "collect-root" }), key });

@@ -50,7 +50,7 @@ function retryCommit(state: DataWorkerState, commit: Commit, now: Now): void {
 }
 
 export function applyCommitDelayed(state: DataWorkerState, detail: string, now: Now): void {
-  state.cause = `a manifest cannot be committed: ${detail}`;
+  state.troubles.set("manifest", `a manifest cannot be committed: ${detail}`);
   if (state.commit !== null) state.commit.retryAtMs = now.monotonicMs + retryMs;
 }
 
@@ -110,8 +110,9 @@ export function applyCommitted(state: DataWorkerState, revision: number, now: No
   state.rootRevision = revision;
   state.manifest = commit.manifest;
   state.commit = null;
-  state.cause = null;
+  state.troubles.delete("manifest");
   rememberCheckpoint(state);
+  forgetGoneSegments(state);
   const { channel } = state.settings;
   const { epoch, number } = commit.manifest;
   const message = ManifestCommitted.create({ channel, epoch, number });
@@ -124,16 +125,33 @@ function rememberCheckpoint(state: DataWorkerState): void {
   if (checkpoint === undefined || checkpoint.sequence === 0) return;
   if (state.pastCheckpoints.at(-1)?.sequence === checkpoint.sequence) return;
   state.pastCheckpoints.push(checkpoint);
-  if (state.pastCheckpoints.length > pastCheckpointsMax) state.pastCheckpoints.shift();
+  if (state.pastCheckpoints.length <= pastCheckpointsMax) return;
+  // Not the oldest: it is the one that leaves the windows first, however many commits there are.
+  const thinned = state.pastCheckpoints.filter((_, place) => place % 2 === 0);
+  state.pastCheckpoints.splice(0, state.pastCheckpoints.length, ...thinned);
+}
+
+/** What was known of segments that were merged away since. */
+function forgetGoneSegments(state: DataWorkerState): void {
+  const named = new Set(state.manifest?.segments.map((segment) => segment.id));
+  const merged = state.compaction?.segment?.id;
+  for (const id of state.damaged.keys()) if (!named.has(id)) state.damaged.delete(id);
+  for (const id of state.deadRows.keys()) if (!named.has(id)) state.deadRows.delete(id);
+  for (const name of state.indexesAsked.keys()) {
+    const id = name.slice(0, name.indexOf("/"));
+    if (!named.has(id) && id !== merged) state.indexesAsked.delete(name);
+  }
 }
 
 /**
  * The log is purged up to a checkpoint that is older than the duplicate window; the entry at a
- * checkpoint stays, so that a reader can compare it with what it applied.
+ * checkpoint stays, so that a reader can compare it with what it applied. The time is the broker's
+ * as far as the log shows it: a host's clock that runs ahead must not make the log forget.
  */
 function purgeBehind(state: DataWorkerState, now: Now): void {
   const { channel, duplicateWindowMs } = state.settings;
-  const oldUs = (now.wallMs - duplicateWindowMs) * 1_000;
+  const nowUs = Math.min(now.wallMs * 1_000, state.fold?.position.appendedAtUs ?? 0);
+  const oldUs = nowUs - duplicateWindowMs * 1_000;
   const past = state.pastCheckpoints.filter((checkpoint) => checkpoint.appendedAtUs < oldUs);
   const through = (past.at(-1)?.sequence ?? 0) - 1;
   if (through <= state.purgedThrough) return;

@@ -4,18 +4,22 @@ import type { DeadRowsCounted, SegmentsCompacted } from "../../messages/control.
 import type { MessageOf } from "../../messages/define.js";
 import { CompactSegments } from "../../messages/task.js";
 import { primaryKeyOf } from "../../rows/schema.js";
+import { segmentObjectKey } from "../../storage/keys.js";
 import type { Manifest, ManifestSegment } from "../../storage/manifest.js";
 import type { Now } from "../../system/actor.js";
 import { missingIndexes } from "./indexing.js";
 import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
 
 /** A compaction that brought nothing for this long is forgotten, and chosen anew. */
-const giveUpMs = 3_600_000;
+const giveUpMs = 900_000;
 
 export function decideCompaction(state: DataWorkerState, now: Now): void {
   const { manifest, record, compaction } = state;
   if (manifest === null || record === null || state.phase !== "owning") return;
   if (compaction !== null) return finishCompaction(state, now);
+  // What is on its way into the manifest would be chosen a second time.
+  const underWay = [...(state.commit?.changes ?? []), ...state.changes];
+  if (underWay.some((change) => change.kind === "compacted")) return;
   const { mergeBytes } = record.settings.thresholds;
   const inputs = chooseCompaction(manifest.segments, state.deadRows, mergeBytes);
   if (inputs.length === 0) return;
@@ -50,21 +54,22 @@ function inputOf({ id: segmentId, from, through, object }: ManifestSegment) {
 }
 
 /**
- * Whoever asked for it, the output is a function of its inputs: it is taken if they all still
- * stand side by side in the manifest.
+ * Taken is the first output that this epoch asked for, while its inputs all stand side by side in
+ * the manifest. What an earlier epoch had asked for may be deleted as nobody's at any time, and with
+ * the inputs its rows would be gone.
  */
 export function applyCompacted(
   state: DataWorkerState,
   done: MessageOf<typeof SegmentsCompacted>,
-  now: Now,
 ): void {
+  const asked = state.compaction;
+  if (asked === null || asked.segment !== null) return;
+  if (asked.inputs.join() !== done.inputs.join() || !isOwn(state, done)) return;
   const segments = state.manifest?.segments ?? [];
   const at = segments.findIndex((segment) => segment.id === done.inputs[0]);
   const inputs = at === -1 ? [] : segments.slice(at, at + done.inputs.length);
   if (inputs.map((segment) => segment.id).join() !== done.inputs.join()) return;
   const { segmentId: id, rowCount, keyDigest, object, appliedThrough } = done;
-  const asked = state.compaction;
-  if (asked !== null && asked.inputs.join() !== done.inputs.join()) return;
   if (object === null) {
     state.changes.push({ kind: "compacted", inputs: done.inputs, segment: null });
     state.compaction = null;
@@ -74,7 +79,16 @@ export function applyCompacted(
   const through = inputs.at(-1)?.through ?? 0;
   const span = { id, from, through, rowCount, keyDigest, object, appliedThrough };
   const segment: ManifestSegment = { ...span, indexes: [] };
-  state.compaction = { inputs: done.inputs, askedAtMs: now.monotonicMs, segment };
+  state.compaction = { ...asked, segment };
+}
+
+function isOwn(state: DataWorkerState, done: MessageOf<typeof SegmentsCompacted>): boolean {
+  if (done.object === null) return true;
+  const { collectionId, channel } = state.settings;
+  const { key, sha256 } = done.object;
+  const { segmentId } = done;
+  const place = { collectionId, channel, epoch: epochOf(state), sha256, segmentId };
+  return key === segmentObjectKey(place) && !state.collection.unnamedSince.has(key);
 }
 
 /** Readers keep the indexed inputs until the output is indexed too. */
@@ -82,10 +96,12 @@ function finishCompaction(state: DataWorkerState, now: Now): void {
   const { compaction } = state;
   if (compaction === null) return;
   const { inputs, segment, askedAtMs } = compaction;
-  if (segment !== null && missingIndexes(state, segment).length === 0) {
+  if (segment === null) {
+    if (now.monotonicMs - askedAtMs > giveUpMs) state.compaction = null;
+  } else if (missingIndexes(state, segment).length === 0) {
     state.changes.push({ kind: "compacted", inputs, segment });
     state.compaction = null;
-  } else if (now.monotonicMs - askedAtMs > giveUpMs) state.compaction = null;
+  }
 }
 
 export function applyDeadRows(

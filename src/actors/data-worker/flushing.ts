@@ -56,7 +56,7 @@ export function applyFlushFailed(
   detail: string,
   now: Now,
 ): void {
-  state.cause = `rows cannot be moved to the object store: ${detail}`;
+  state.troubles.set("objects", `rows cannot be moved to the object store: ${detail}`);
   const flush = current(state, attempt);
   if (flush !== null) flush.retryAtMs = now.monotonicMs + retryMs;
 }
@@ -117,6 +117,7 @@ export function applyObjectWritten(state: DataWorkerState, attempt: number): voi
 
 function finishFlush(state: DataWorkerState, flush: Flush): void {
   const { range, segment, tombstones } = flush;
+  state.troubles.delete("objects");
   state.changes.push({ kind: "flushed", range, segment, tombstones });
   state.sealed.shift();
   state.flush = null;

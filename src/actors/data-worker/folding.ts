@@ -1,6 +1,7 @@
 // Folds the channel's log into the open range, and closes it where the log says so.
 import { type ChannelFold, foldEntry } from "../../log/channel-fold.js";
 import type { LogEntry, Now } from "../../system/actor.js";
+import { forgetLostSeal } from "./sealing.js";
 import { type Checkpoint, type DataWorkerState, emptyRange, type FlushRequest } from "./state.js";
 
 export function applyEntry(state: DataWorkerState, entry: LogEntry, now: Now): void {
@@ -30,6 +31,8 @@ export function applyEntry(state: DataWorkerState, entry: LogEntry, now: Now): v
     state.open = emptyRange(fold.boundary);
   }
   if (isSeal) noteSeal(state, fold, entry);
+  forgetLostSeal(state);
+  state.lastReadAtMs = now.monotonicMs;
   if (state.phase === "replaying" && entry.sequence >= state.replayThrough) state.phase = "owning";
 }
 
@@ -44,7 +47,7 @@ function noteChange(state: DataWorkerState, now: Now): void {
 
 /** Reading the own seal back settles what it was appended for. */
 function noteSeal(state: DataWorkerState, fold: ChannelFold, entry: LogEntry): void {
-  if (state.sealInFlight === entry.request) state.sealInFlight = null;
+  if (state.seal?.request === entry.request) state.seal = null;
   for (const request of state.flushRequests.values()) settleFlush(request, fold, entry);
 }
 

@@ -9,9 +9,12 @@ import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
 
 /** A task that brought nothing for so long is asked for again: its product's name may be lost. */
 const askAgainAfterMs = (rowCount: number) => 60_000 + rowCount * 5;
+/** After a take-over: what was built meanwhile is announced again first. */
+const settleMs = 2_000;
 
 export function decideIndexes(state: DataWorkerState, now: Now): void {
   if (state.manifest === null || state.root === null) return;
+  if (now.monotonicMs - state.ownedSinceMs < settleMs) return;
   for (const segment of state.manifest.segments) askForIndexes(state, segment, now);
   const merged = state.compaction?.segment;
   if (merged) askForIndexes(state, merged, now);
@@ -71,6 +74,9 @@ export function applyIndexDamaged(
   damaged: MessageOf<typeof IndexDamaged>,
 ): void {
   const { segmentId, field, key } = damaged;
+  state.changes = state.changes.filter(
+    (change) => change.kind !== "indexed" || change.index.object.key !== key,
+  );
   const segment = state.manifest?.segments.find((candidate) => candidate.id === segmentId);
   if (!segment?.indexes.some((index) => index.object.key === key)) return;
   state.indexesAsked.delete(`${segmentId}/${field}`);

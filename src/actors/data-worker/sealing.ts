@@ -2,24 +2,30 @@
 import { type Failure, FlushReply } from "../../messages/reply.js";
 import { SegmentSealed } from "../../messages/wal.js";
 import type { Now } from "../../system/actor.js";
-import { type DataWorkerState, expect, type FlushRequest } from "./state.js";
+import { causeOf, type DataWorkerState, expect, type FlushRequest } from "./state.js";
 
 /** A range of nothing but ticks is closed at this many, so that a replay stays short. */
 const changesMax = 50_000;
 const sealRetryMs = 500;
+/** A log that has been silent for so long has lost the seal: a crash can replace its tail. */
+const sealLostAfterMs = 15_000;
 
 export function decideSeal(state: DataWorkerState, now: Now): void {
   const blocked = now.monotonicMs < state.sealBlockedUntilMs;
-  if (state.phase !== "owning" || state.sealInFlight !== null || blocked) return;
+  if (state.seal !== null) {
+    const heardAtMs = Math.max(state.seal.sentAtMs, state.lastReadAtMs);
+    if (now.monotonicMs - heardAtMs >= sealLostAfterMs) state.seal = null;
+  }
+  if (state.phase !== "owning" || state.seal !== null || blocked) return;
   const asked = [...state.flushRequests.values()].filter((request) => request.through === null);
   if (asked.length === 0 && !isDue(state, now)) return;
   const request = `${state.incarnation}-seal-${state.nextId}`;
-  state.sealInFlight = request;
+  state.seal = { request, sentAtMs: now.monotonicMs, sequence: null };
   for (const flush of asked) flush.sealRequest = request;
   const seen = asked.length > 0 ? null : (state.fold?.position.sequence ?? 0);
   state.outbox.push({
     kind: "append",
-    id: expect(state, { for: "seal" }),
+    id: expect(state, { for: "seal", request }),
     message: SegmentSealed.create({ channel: state.settings.channel, seen }),
     stamp: 0n,
     request,
@@ -36,11 +42,30 @@ function isDue(state: DataWorkerState, now: Now): boolean {
   return changes >= changesMax || now.monotonicMs - openedAtMs >= thresholds.sealAgeMs;
 }
 
+export function applySealAppended(state: DataWorkerState, request: string, sequence: number) {
+  state.troubles.delete("log");
+  if (state.seal?.request !== request) return;
+  state.seal.sequence = sequence;
+  forgetLostSeal(state);
+}
+
+/** Another entry stands where the seal was: the log lost its tail before it was read. */
+export function forgetLostSeal(state: DataWorkerState): void {
+  const sequence = state.seal?.sequence ?? null;
+  if (sequence !== null && (state.fold?.position.sequence ?? 0) >= sequence) state.seal = null;
+}
+
 /** Perhaps appended, perhaps not: a second seal of the same rows closes nothing. */
-export function applySealFailed(state: DataWorkerState, detail: string, now: Now): void {
-  state.sealInFlight = null;
+export function applySealFailed(
+  state: DataWorkerState,
+  request: string,
+  detail: string,
+  now: Now,
+): void {
+  if (state.seal?.request !== request) return;
+  state.seal = null;
   state.sealBlockedUntilMs = now.monotonicMs + sealRetryMs;
-  state.cause = `the log takes no seals: ${detail}`;
+  state.troubles.set("log", `the log takes no seals: ${detail}`);
 }
 
 /** Answers the flushes whose rows are all in the object store, and those that are too late. */
@@ -50,7 +75,7 @@ export function decideFlushReplies(state: DataWorkerState, now: Now): void {
     const isDone = request.through !== null && checkpoint >= request.through;
     if (isDone) answerFlush(state, request, checkpoint, null);
     else if (now.wallMs > request.message.deadlineMs) {
-      const message = `some rows are not in the object store yet: ${state.cause ?? "try again"}`;
+      const message = `some rows are not in the object store yet: ${causeOf(state) ?? "try again"}`;
       answerFlush(state, request, checkpoint, { code: "unavailable", message, retryable: true });
     }
   }

@@ -88,6 +88,13 @@ export interface Compaction {
   segment: ManifestSegment | null;
 }
 
+export interface Seal {
+  readonly request: string;
+  readonly sentAtMs: number;
+  /** Where the log took it, once it has said so. */
+  sequence: number | null;
+}
+
 export interface FlushRequest {
   readonly delivery: DeliveryId;
   readonly message: MessageOf<typeof FlushChannel>;
@@ -101,7 +108,7 @@ export type Purpose =
   | { for: "root" }
   | { for: "take-over" }
   | { for: "manifest" }
-  | { for: "seal" }
+  | { for: "seal"; request: string }
   | { for: "encode"; attempt: number }
   | { for: "segment-object"; attempt: number }
   | { for: "tombstones-object"; attempt: number }
@@ -116,18 +123,28 @@ export interface DataWorkerState {
   readonly settings: DataWorkerSettings;
   incarnation: string;
   phase: Phase;
+  /** Why it has failed; what merely delays it stands under `troubles`. */
   cause: string | null;
+  readonly troubles: Map<"log" | "objects" | "manifest", string>;
+  /** Segments of the manifest that somebody could not read, and why. */
+  readonly damaged: Map<string, string>;
   record: CollectionRecord | null;
   root: Root | null;
   rootRevision: number;
   manifest: Manifest | null;
   fold: ChannelFold | null;
   replayThrough: number;
+  /** When the replay began, monotonic ms. */
+  ownedSinceMs: number;
   open: OpenRange;
   readonly sealed: SealedRange[];
-  /** The request id of the seal that was appended and not read back yet. */
-  sealInFlight: string | null;
+  /** The seal that was appended and not read back yet. */
+  seal: Seal | null;
   sealBlockedUntilMs: number;
+  /** When the log was read last, monotonic ms. */
+  lastReadAtMs: number;
+  /** Whether this message is one after which segments are looked through. */
+  isLookingAround: boolean;
   flush: Flush | null;
   changes: Change[];
   commit: Commit | null;
@@ -156,16 +173,21 @@ export function initialState(settings: DataWorkerSettings): DataWorkerState {
     incarnation: "",
     phase: "starting",
     cause: null,
+    troubles: new Map(),
+    damaged: new Map(),
     record: null,
     root: null,
     rootRevision: 0,
     manifest: null,
     fold: null,
     replayThrough: 0,
+    ownedSinceMs: 0,
     open: emptyRange(0),
     sealed: [],
-    sealInFlight: null,
+    seal: null,
     sealBlockedUntilMs: 0,
+    lastReadAtMs: 0,
+    isLookingAround: false,
     flush: null,
     changes: [],
     commit: null,
@@ -202,6 +224,11 @@ export function schemaOf(state: DataWorkerState): CollectionSchema {
 export function epochOf(state: DataWorkerState): number {
   if (state.root === null) throw new Error("the epoch is asked for before the take-over");
   return state.root.epoch;
+}
+
+/** What an operator should know first: nothing hides the loss of rows. */
+export function causeOf({ cause, damaged, troubles }: DataWorkerState): string | null {
+  return cause ?? [...damaged.values(), ...troubles.values()][0] ?? null;
 }
 
 export function fail(state: DataWorkerState, cause: string, afterMs: number): void {

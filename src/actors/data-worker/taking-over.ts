@@ -1,9 +1,21 @@
 // Takes a channel over: a compare-and-set of its root with a higher epoch, then the replay.
 import { startFold } from "../../log/channel-fold.js";
+import {
+  DeadRowsCounted,
+  IndexBuilt,
+  IndexDamaged,
+  SegmentDamaged,
+  SegmentsCompacted,
+} from "../../messages/control.js";
 import { collectionRecord, decodeRecord } from "../../messages/records.js";
 import { decodeManifest, decodeRoot, encodeRoot, rootKey } from "../../storage/manifest.js";
-import type { MetadataEntry } from "../../system/actor.js";
+import type { MetadataEntry, Now } from "../../system/actor.js";
 import { type DataWorkerState, emptyRange, expect, fail, schemaOf } from "./state.js";
+
+/** Heard from the oldest on, once the manifest tells what they are about: indexes are dear. */
+export const indexAnnouncements = [IndexBuilt, IndexDamaged] as const;
+/** Who tells these tells them again. */
+export const segmentAnnouncements = [SegmentsCompacted, DeadRowsCounted, SegmentDamaged] as const;
 
 export function applyRecord(state: DataWorkerState, entry: MetadataEntry | null): void {
   if (entry === null) return fail(state, "the collection's record is gone", 5_000);
@@ -36,23 +48,23 @@ export function applyRoot(state: DataWorkerState, entry: MetadataEntry | null): 
   });
 }
 
-export function applyTakenOver(state: DataWorkerState, revision: number): void {
+export function applyTakenOver(state: DataWorkerState, revision: number, now: Now): void {
   state.rootRevision = revision;
   const named = state.root?.manifest ?? null;
-  if (named === null) return startReplay(state);
+  if (named === null) return startReplay(state, now);
   const id = expect(state, { for: "manifest" });
   state.outbox.push({ kind: "readObject", id, key: named.key, sha256: named.sha256 });
 }
 
-export function applyManifest(state: DataWorkerState, bytes: Uint8Array): void {
+export function applyManifest(state: DataWorkerState, bytes: Uint8Array, now: Now): void {
   const decoded = decodeManifest(bytes);
   if (!decoded.ok) return fail(state, `the manifest cannot be read: ${decoded.reason}`, 30_000);
   state.manifest = decoded.manifest;
   state.pastCheckpoints.push(decoded.manifest.checkpoint);
-  startReplay(state);
+  startReplay(state, now);
 }
 
-function startReplay(state: DataWorkerState): void {
+function startReplay(state: DataWorkerState, now: Now): void {
   const { channel } = state.settings;
   const checkpoint = state.manifest?.checkpoint ?? null;
   const position =
@@ -63,5 +75,10 @@ function startReplay(state: DataWorkerState): void {
   state.fold = startFold(channel, schemaOf(state), at);
   state.open = emptyRange(state.fold.boundary);
   state.phase = "replaying";
-  state.outbox.push({ kind: "follow", channel, after: position });
+  state.ownedSinceMs = now.monotonicMs;
+  state.outbox.push(
+    { kind: "listen", definitions: indexAnnouncements, token: channel, from: "oldest" },
+    { kind: "listen", definitions: segmentAnnouncements, token: channel, from: "new" },
+    { kind: "follow", channel, after: position },
+  );
 }
