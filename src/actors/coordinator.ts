@@ -4,7 +4,7 @@ import { AssignmentsChanged, CollectionChanged } from "../messages/control.js";
 import { type DroppedRecord, droppedRecord, parseRecord } from "../messages/records.js";
 import { CollectionReply } from "../messages/reply.js";
 import { isLiving } from "../placement/hosts.js";
-import { applyLeadership, decideLeadership, isActing } from "../placement/leadership.js";
+import { applyLeadership, decideLeadership, isActing, resign } from "../placement/leadership.js";
 import {
   type ActorReport,
   defineActor,
@@ -35,6 +35,7 @@ const commandsMax = 16;
 
 function apply(state: CoordinatorState, outcome: Outcome, now: Now): void {
   applyLeadership(state.leadership, outcome, now);
+  if (outcome.kind === "Stopping") state.stopping = true;
   if (!isActing(state.leadership, now)) return;
   if (outcome.kind === "Delivered") {
     const { delivery, message } = outcome;
@@ -148,7 +149,9 @@ function applyDropped(
   command.dropped = parsed.ok ? parsed.record : unread;
 }
 
+/** One that is to end carries out the commands it holds first; works go on with the next one. */
 function decide(state: CoordinatorState, now: Now): readonly Effect[] {
+  if (state.stopping && state.commands.size === 0) resign(state.leadership);
   const effects = decideLeadership(state.leadership, now);
   if (isActing(state.leadership, now)) act(state, now);
   effects.push(...state.outbox);
@@ -195,6 +198,7 @@ function forgetEmptyCells(state: CoordinatorState): void {
 }
 
 function decideCredits(state: CoordinatorState): void {
+  if (state.stopping) return;
   const credits = commandsMax - state.creditsOut - state.commands.size;
   if (credits < commandsMax / 2) return;
   state.creditsOut += credits;

@@ -11,6 +11,7 @@ import {
   isActing,
   type Leadership,
   loseLeadership,
+  resign,
 } from "../placement/leadership.js";
 import {
   type DeliveryId,
@@ -32,6 +33,7 @@ type Request = MessageOf<typeof AllocateTimestamp>;
 interface TimestampOracleState {
   readonly settings: TimestampOracleSettings;
   readonly leadership: Leadership;
+  stopping: boolean;
   /** The record as it was last read or written; null until it was read. */
   window: { revision: number | null; untilMs: number } | null;
   /** Whether the window is this leader's own, so that it may hand out from it. */
@@ -61,6 +63,7 @@ function initial(settings: TimestampOracleSettings): TimestampOracleState {
   return {
     settings,
     leadership: createLeadership({ role: "oracle", host, ttlMs }),
+    stopping: false,
     window: null,
     isOwn: false,
     last: 0n,
@@ -79,6 +82,9 @@ function initial(settings: TimestampOracleSettings): TimestampOracleState {
 function apply(state: TimestampOracleState, outcome: Outcome, now: Now): void {
   applyLeadership(state.leadership, outcome, now);
   switch (outcome.kind) {
+    case "Stopping":
+      state.stopping = true;
+      return;
     case "Delivered":
       state.creditsOut -= 1;
       state.requests.set(outcome.delivery, outcome.message as Request);
@@ -140,6 +146,7 @@ function applyUnavailable(state: TimestampOracleState, detail: string, now: Now)
 }
 
 function decide(state: TimestampOracleState, now: Now): readonly Effect[] {
+  if (state.stopping && state.requests.size === 0) resign(state.leadership);
   const effects = decideLeadership(state.leadership, now);
   if (!isActing(state.leadership, now)) return effects;
   dropExpired(state, now, effects);
@@ -214,6 +221,7 @@ function armTimer(state: TimestampOracleState, effects: Effect[]): void {
 }
 
 function decideCredits(state: TimestampOracleState, effects: Effect[]): void {
+  if (state.stopping) return;
   const credits = requestsMax - state.creditsOut - state.requests.size;
   if (credits < requestsMax / 2) return;
   state.creditsOut += credits;

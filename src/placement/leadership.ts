@@ -77,10 +77,6 @@ export function applyLeadership(leadership: Leadership, outcome: Outcome, now: N
       leadership.incarnation = outcome.incarnation;
       leadership.phase = "standby";
       return;
-    case "Stopping":
-      leadership.leaving = true;
-      leadership.due = true;
-      return;
     case "TimerFired":
       if (outcome.id !== leadership.timer) return;
       leadership.timer = null;
@@ -174,6 +170,13 @@ function applyConflict(leadership: Leadership): void {
   loseLeadership(leadership, "another took over");
 }
 
+/** Gives the role up, so that the next one need not wait: nothing more is done as the leader. */
+export function resign(leadership: Leadership): void {
+  if (leadership.leaving) return;
+  leadership.leaving = true;
+  leadership.due = true;
+}
+
 /** Somebody newer was met where only the leader writes. */
 export function loseLeadership(leadership: Leadership, cause: string): void {
   leadership.phase = "lost";
@@ -200,11 +203,7 @@ function endLost(leadership: Leadership): Effect[] {
   const { role, ttlMs } = leadership.settings;
   const reason = `${role} of epoch ${leadership.epoch}: ${leadership.cause}`;
   leadership.phase = "ended";
-  if (leadership.leaving) return [];
-  return [
-    { kind: "report", level: "warn", text: reason },
-    { kind: "restart", reason, afterMs: ttlMs / 3 },
-  ];
+  return leadership.leaving ? [] : [{ kind: "restart", reason, afterMs: ttlMs / 3 }];
 }
 
 function takeNews(leadership: Leadership): Effect[] {

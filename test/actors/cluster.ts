@@ -185,3 +185,18 @@ export class Cluster {
     if (holder !== node.incarnation) throw new Error(`${node.incarnation} acts beside ${holder}`);
   }
 }
+
+/** What the first coordinator says of itself. */
+export function statusOf({ world }: Cluster) {
+  const [node] = world.nodes;
+  return coordinator.status(node?.state as never, world.now());
+}
+
+/** Two hosts for data and queries, one coordinator, and no latency. */
+export function smallCluster(): Cluster {
+  const made = new Cluster({ random: () => 0 });
+  made.addHost("h1");
+  made.addHost("h2");
+  made.addCoordinator("a");
+  return made;
+}

@@ -1,20 +1,16 @@
 // What commands come to, whatever stands in the metadata store before them.
 import { describe, expect, it } from "vitest";
 import { collectionIdOf } from "../../src/actors/coordinator/commands.js";
-import { coordinator } from "../../src/actors/coordinator.js";
 import {
-  assignmentKey,
   type CollectionRecord,
   collectionKey,
   collectionRecord,
   droppedKey,
   encodeRecord,
   parseRecord,
-  sessionKey,
 } from "../../src/messages/records.js";
 import { completeFields } from "../../src/rows/schema-rules.js";
-import { rootKey } from "../../src/storage/manifest.js";
-import { Cluster, newCollectionOf, sessionTtlMs } from "./cluster.js";
+import { Cluster, newCollectionOf, sessionTtlMs, smallCluster, statusOf } from "./cluster.js";
 
 const ownId = collectionIdOf("r1", "db", "docs");
 const key = collectionKey("db", "docs");
@@ -32,14 +28,10 @@ function recordOf(collectionId: string, state: CollectionRecord["state"]): Colle
 }
 
 function cluster(before: CollectionRecord | "damaged" | null = null): Cluster {
-  const made = new Cluster({ random: () => 0 });
-  made.addHost("h1");
-  made.addHost("h2");
   const damaged = Buffer.from('{"version":2}');
-  if (before !== null) {
-    made.world.store(key, before === "damaged" ? damaged : encodeRecord(before));
-  }
-  made.addCoordinator("a");
+  const made = smallCluster();
+  if (before === null) return made;
+  made.world.store(key, before === "damaged" ? damaged : encodeRecord(before));
   return made;
 }
 
@@ -144,11 +136,6 @@ function stateOf(made: Cluster): string | null {
   if (stored === undefined) return null;
   const parsed = parseRecord(collectionRecord, stored.value);
   return parsed.ok ? `${parsed.record.collectionId} ${parsed.record.state}` : "damaged";
-}
-
-function statusOf(made: Cluster) {
-  const [node] = made.world.nodes;
-  return coordinator.status(node?.state as never, made.world.now());
 }
 
 describe("a creation", () => {
@@ -279,60 +266,6 @@ it("an alteration delivered again after a newer one does not bury that", () => {
   expect(made.record()?.settings).toMatchObject({ replicas: 2, asOfWindowMs: 7 });
 });
 
-describe("what somebody else writes meanwhile", () => {
-  /** Somebody writes `key` anew just before the first write to it that `happens` sees. */
-  function intrude(made: Cluster, intruded: string, value: (before: Uint8Array) => Uint8Array) {
-    let isDone = false;
-    made.world.onPerform = (effect) => {
-      if (isDone || effect.kind !== "writeMetadata" || effect.key !== intruded) return;
-      isDone = true;
-      const before = made.world.metadata.get(intruded)?.value ?? new Uint8Array();
-      made.world.store(intruded, value(before));
-    };
-  }
-
-  it("is read before the command is decided again", () => {
-    const made = cluster();
-    made.create("r1");
-    made.world.run(10);
-    intrude(made, key, (before) => {
-      const record = JSON.parse(Buffer.from(before).toString());
-      return encodeRecord({ ...record, settings: { ...record.settings, asOfWindowMs: 77 } });
-    });
-    made.alter("r2", id, { replicas: 1 });
-    made.world.run(10);
-    expect(made.answers("r2")).toEqual([id]);
-    expect(made.record()?.settings).toMatchObject({ replicas: 1, asOfWindowMs: 77 });
-  });
-
-  it("does not keep a root: a data worker may commit while its collection is dropped", () => {
-    const made = cluster();
-    made.create("r1");
-    made.world.run(10);
-    intrude(made, rootKey(`${id}-0`), (before) => Buffer.concat([before, Buffer.from(" ")]));
-    made.drop("r2", id);
-    made.world.run(10);
-    expect(made.answers("r2")).toEqual([id]);
-    expect(made.remains(id)).toEqual([]);
-  });
-});
-
-it("a drop waits for the streams that are being made", () => {
-  const made = new Cluster({ random: () => 0.5, latencyMsMax: 200 });
-  made.addCoordinator("a");
-  made.world.run(1_000);
-  made.create("r1");
-  let isSent = false;
-  made.world.onPerform = ({ kind }) => {
-    if (kind !== "createChannel" || isSent) return;
-    isSent = true;
-    made.drop("r2", id);
-  };
-  made.world.run(10_000);
-  expect(made.answers("r2")).toEqual([id]);
-  expect(made.remains(id)).toEqual([]);
-});
-
 it("a request id that is used for something else is another request", () => {
   const made = cluster();
   made.create("r1");
@@ -349,193 +282,4 @@ it("a request id that is used for something else is another request", () => {
   made.create("r1", newCollectionOf({ fields }));
   made.world.run(10);
   expect(made.answers("r1")).toEqual([id, id, id, id, exists]);
-});
-
-it("a stopped coordinator gives way at once, a silent one after its TTL", () => {
-  const made = cluster();
-  made.world.run(10);
-  made.addCoordinator("b");
-  made.world.run(10);
-  const [first, second] = made.world.nodes;
-  if (first === undefined || second === undefined) throw new Error("two coordinators");
-  made.world.stop(first);
-  made.world.run(sessionTtlMs / 2);
-  made.create("r1");
-  made.world.run(10);
-  expect(made.answers("r1")).toEqual([id]);
-  made.world.crash(first);
-  made.world.start(first);
-  made.world.run(sessionTtlMs);
-  made.world.pause(second, 5 * sessionTtlMs);
-  made.world.run(2 * sessionTtlMs);
-  made.drop("r2", id);
-  made.world.run(sessionTtlMs);
-  expect(made.answers("r2")).toEqual([id]);
-  made.world.run(10 * sessionTtlMs);
-  expect(coordinator.status(first.state as never, made.world.now()).phase).toBe("leading");
-  expect(coordinator.status(second.state as never, made.world.now()).phase).toBe("standby");
-});
-
-describe("placement", () => {
-  const holders = (made: Cluster) => made.assignments().map(({ data, query }) => [data, ...query]);
-
-  it("replaces a host that was silent for a TTL, and says what is missing", () => {
-    const made = cluster();
-    made.create("r1", newCollectionOf({ shards: 4 }));
-    made.world.run(100);
-    expect(made.assignments().map(({ query }) => [...query].sort())).toEqual(
-      Array.from({ length: 4 }, () => ["h1", "h2"]),
-    );
-    const [lost] = made.hosts;
-    if (lost) lost.isAlive = false;
-    made.world.run(2 * sessionTtlMs);
-    expect(holders(made)).toEqual(Array.from({ length: 4 }, () => ["h2", "h2"]));
-    expect(statusOf(made).cause).toBe("2 hosts with the role query are wanted, 1 live");
-    made.addHost("h3");
-    made.world.run(2 * sessionTtlMs);
-    expect(statusOf(made).cause).toBe(null);
-    expect(made.assignments().map(({ query }) => [...query].sort())).toEqual(
-      Array.from({ length: 4 }, () => ["h2", "h3"]),
-    );
-    expect(made.assignments().filter(({ data }) => data === "h3").length).toBe(1);
-  });
-
-  it("lets a query host go only when its successor serves", () => {
-    const made = new Cluster({ random: () => 0 });
-    made.addHost("h1");
-    made.addCoordinator("a");
-    made.create("r1", newCollectionOf({ shards: 8, replicas: 1 }));
-    made.world.run(2 * sessionTtlMs);
-    made.addHost("h2").serves = false;
-    made.world.run(2 * sessionTtlMs);
-    const both = () => made.assignments().filter(({ query }) => query.length === 2).length;
-    expect(both()).toBe(3);
-    expect(made.assignments().every(({ query }) => query.includes("h1"))).toBe(true);
-    for (const host of made.hosts) host.serves = true;
-    made.world.run(2 * sessionTtlMs);
-    expect(both()).toBe(0);
-    expect(made.assignments().filter(({ query }) => query.includes("h2")).length).toBe(3);
-  });
-
-  it("waits for the first host of a role", () => {
-    const made = new Cluster({ random: () => 0 });
-    made.addCoordinator("a");
-    made.create("r1");
-    made.world.run(100);
-    expect(made.answers("r1")).toEqual([id]);
-    expect(holders(made)).toEqual([[null], [null]]);
-    expect(statusOf(made).cause).toBe("1 hosts with the role data are wanted, 0 live");
-    made.addHost("h1");
-    made.world.run(sessionTtlMs);
-    expect(holders(made)).toEqual([
-      ["h1", "h1"],
-      ["h1", "h1"],
-    ]);
-  });
-
-  it("follows a change of replicas", () => {
-    const made = cluster();
-    made.create("r1", newCollectionOf({ replicas: 1 }));
-    made.world.run(100);
-    made.alter("r2", id, { replicas: 2 });
-    made.world.run(2 * sessionTtlMs);
-    expect(made.assignments().map(({ query }) => query.length)).toEqual([2, 2]);
-    made.alter("r3", id, { replicas: 1 });
-    made.world.run(2 * sessionTtlMs);
-    expect(made.assignments().map(({ query }) => query.length)).toEqual([1, 1]);
-  });
-
-  it("writes nothing and announces nothing while nothing changes", () => {
-    const made = cluster();
-    made.create("r1");
-    made.world.run(5 * sessionTtlMs);
-    const before = made.world.published.length;
-    const revisions = () =>
-      made
-        .assignments()
-        .map(({ channel }) => made.world.metadata.get(assignmentKey(channel))?.revision);
-    const then = revisions();
-    made.world.run(600_000);
-    expect(made.world.published.length).toBe(before);
-    expect(revisions()).toEqual(then);
-  });
-
-  it("repairs what an operator has deleted or spoilt", () => {
-    const made = cluster();
-    made.create("r1");
-    made.world.run(100);
-    made.world.metadata.delete(assignmentKey(`${id}-0`));
-    made.world.store(assignmentKey(`${id}-1`), Buffer.from("{"));
-    const stray = { version: 1, channel: "x-0", collectionId: "x", collectionKey: "x" };
-    made.world.store(assignmentKey("x-0"), encodeRecord({ ...stray, data: null, query: [] }));
-    made.world.run(70_000);
-    expect(
-      made
-        .assignments()
-        .map(({ channel }) => channel)
-        .sort(),
-    ).toEqual([`${id}-0`, `${id}-1`]);
-    expect(made.missing()).toEqual([]);
-  });
-});
-
-describe("the sweep", () => {
-  it("deletes objects of ids that no record names, when they are found twice an hour apart", () => {
-    const made = cluster();
-    made.create("r1");
-    made.world.run(100);
-    const kept = `${id}/${id}-0/segments/s1.arrow`;
-    for (const object of [kept, "gone/gone-0/segments/s1.arrow"]) {
-      made.world.objects.set(object, new Uint8Array(1));
-    }
-    made.world.run(3_600_000);
-    expect(made.world.objects.size).toBe(2);
-    made.world.run(60_000);
-    expect([...made.world.objects.keys()]).toEqual([kept]);
-  });
-
-  it("deletes nothing while a record cannot be read", () => {
-    const made = cluster("damaged");
-    made.world.objects.set("gone/gone-0/segments/s1.arrow", new Uint8Array(1));
-    made.world.run(3 * 3_600_000);
-    expect(made.world.objects.size).toBe(1);
-    expect(statusOf(made).cause).toMatch(/collections\.db\.docs/);
-  });
-
-  it("forgets the sessions of hosts that were dead for an hour", () => {
-    const made = cluster();
-    made.world.run(10);
-    for (const host of made.hosts) host.isAlive = false;
-    made.world.run(3_600_000);
-    expect(made.world.metadata.has(sessionKey("h1"))).toBe(true);
-    made.world.run(2 * 3_600_000);
-    expect(made.world.metadata.has(sessionKey("h1"))).toBe(false);
-  });
-});
-
-it("keeps a command while it works on it", () => {
-  const made = cluster();
-  made.world.run(10);
-  made.world.failing = (effect) => effect.kind === "createChannel";
-  made.create("r1");
-  made.world.run(5_900);
-  made.world.failing = () => false;
-  expect([...made.world.queue.values()].map((item) => item.deliveries)).toEqual([1]);
-  made.world.run(sessionTtlMs);
-  expect(made.answers("r1")).toEqual([id]);
-});
-
-it("takes no more commands than it can hold", () => {
-  const made = cluster();
-  made.world.run(10);
-  made.world.failing = (effect) => effect.kind === "createChannel";
-  for (let index = 0; index < 40; index++) {
-    made.create(`r${index}`, newCollectionOf({ name: `c${index}` }));
-  }
-  made.world.run(6_000);
-  expect(statusOf(made).figures.commands).toBe(16);
-  made.world.failing = () => false;
-  made.world.run(2 * sessionTtlMs);
-  expect(made.world.queue.size).toBe(0);
-  expect(made.world.channels.size).toBe(80);
 });

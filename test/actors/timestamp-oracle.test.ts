@@ -128,7 +128,7 @@ describe("one oracle", () => {
     const id = write?.kind === "writeMetadata" ? write.id : "";
     const result = { ok: false, reason: "conflict" } as const;
     const effects = step(state, { kind: "MetadataWritten", id, result }, late);
-    expect(effects.map((effect) => effect.kind)).toEqual(["report", "restart"]);
+    expect(effects.map((effect) => effect.kind)).toEqual(["restart"]);
     expect(step(state, delivered(), late)).toEqual([]);
   });
 });

@@ -16,6 +16,7 @@ import {
   type Leadership,
   leaderKey,
   loseLeadership,
+  resign,
 } from "../../src/placement/leadership.js";
 import type { Effect, Now, Outcome } from "../../src/system/actor.js";
 
@@ -108,7 +109,10 @@ const happen: Record<Event, (leadership: Leadership) => Effect[]> = {
   won: (leadership) => written(leadership, { ok: true, revision: 8 }, at(10)),
   conflict: (leadership) => written(leadership, { ok: false, reason: "conflict" }, at(10)),
   unknown: (leadership) => written(leadership, unavailable, at(10)),
-  stop: (leadership) => step(leadership, { kind: "Stopping" }, at(10)),
+  stop: (leadership) => {
+    resign(leadership);
+    return decideLeadership(leadership, at(10));
+  },
 };
 
 /** The phase afterwards and the kinds of the effects; null: cannot happen in this phase. */
@@ -149,18 +153,18 @@ const table: Record<LeaderPhase, Record<Event, [LeaderPhase, string] | null>> = 
     readHeld: null,
     readFailed: null,
     won: ["leading", ""],
-    conflict: ["ended", "report restart"],
+    conflict: ["ended", "restart"],
     unknown: ["leading", ""],
     stop: ["leading", ""],
   },
   lost: {
-    timer: ["ended", "report restart"],
+    timer: ["ended", "restart"],
     readFree: null,
     readHeld: null,
     readFailed: null,
-    won: ["ended", "report restart"],
-    conflict: ["ended", "report restart"],
-    unknown: ["ended", "report restart"],
+    won: ["ended", "restart"],
+    conflict: ["ended", "restart"],
+    unknown: ["ended", "restart"],
     stop: ["ended", ""],
   },
   ended: {
@@ -238,10 +242,7 @@ describe("a leader", () => {
     written(leadership, { ok: true, revision: 8 }, at(5_000));
     expect(isActing(leadership, at(0.8 * ttlMs - 1))).toBe(true);
     expect(isActing(leadership, at(0.8 * ttlMs))).toBe(false);
-    expect(tick(leadership, at(0.8 * ttlMs)).map(({ kind }) => kind)).toEqual([
-      "report",
-      "restart",
-    ]);
+    expect(tick(leadership, at(0.8 * ttlMs)).map(({ kind }) => kind)).toEqual(["restart"]);
   });
 
   it("sends a renewal of unknown outcome again, byte for byte, and counts from the first", () => {

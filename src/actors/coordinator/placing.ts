@@ -91,7 +91,7 @@ function placeAll(
     role === "data" || served.has(servedName(channel, host));
   const most = Math.max(0, ...holdings.map((holding) => holding.wanted));
   const missing = most > hosts.length && holdings.length > 0;
-  const cause = `${most} hosts with the role ${role} are wanted, ${hosts.length} live`;
+  const cause = `hosts with the role ${role}: ${most} wanted, ${hosts.length} live`;
   state.placementCauses[role] = missing ? cause : null;
   return place(holdings, hosts, isReady);
 }
@@ -123,7 +123,7 @@ function removeOrphan(
   else writeAssignment(state, cell, null);
 }
 
-/** Its collection is being dropped, or is none: but a creation that is resumed keeps what it has. */
+/** Its collection is being dropped, or is none. A creation that is resumed keeps what it has. */
 function isOrphan(state: CoordinatorState, { value }: Cell<AssignmentRecord>): boolean {
   const collections = [...state.collections.values()];
   const owner = collections.find((each) => each.value?.collectionId === value?.collectionId);

@@ -77,6 +77,7 @@ export type Purpose =
 export interface CoordinatorState {
   readonly settings: CoordinatorSettings;
   readonly leadership: Leadership;
+  stopping: boolean;
   readonly hosts: Hosts;
   readonly collections: Map<string, Cell<CollectionRecord>>;
   readonly assignments: Map<string, Cell<AssignmentRecord>>;
@@ -111,6 +112,7 @@ export function initialState(settings: CoordinatorSettings): CoordinatorState {
   return {
     settings,
     leadership: createLeadership({ role: "coordinator", host, ttlMs }),
+    stopping: false,
     hosts: createHosts(ttlMs),
     collections: new Map(),
     assignments: new Map(),

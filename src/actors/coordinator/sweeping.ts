@@ -1,4 +1,4 @@
-// Deletes what belongs to no collection: orphaned objects, old marks of drops, sessions of the dead.
+// Deletes what belongs to nobody: orphaned objects, old marks of drops, sessions of dead hosts.
 import { droppedRecord, parseRecord } from "../../messages/records.js";
 import type { MetadataEntry, Now, Outcome } from "../../system/actor.js";
 import { type CoordinatorState, expect } from "./state.js";
