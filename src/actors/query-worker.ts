@@ -20,7 +20,7 @@ import {
   startAdopting,
 } from "./query-worker/adopting.js";
 import { applyEntry, growingRange } from "./query-worker/following.js";
-import { applyAttached } from "./query-worker/indexes.js";
+import { applyAttached, attachMissing } from "./query-worker/indexes.js";
 import {
   applyLoadedSegment,
   applyRecord,
@@ -31,6 +31,7 @@ import {
   stopServing,
 } from "./query-worker/loading.js";
 import {
+  applyBarrierAppended,
   applyBarrierFailed,
   applyComputed,
   applyRead,
@@ -52,7 +53,9 @@ const sweepMs = 500;
 
 function apply(state: QueryWorkerState, outcome: Outcome, now: Now): void {
   state.turn += 1;
-  if (state.phase === "damaged" && outcome.kind !== "Stopping") return;
+  if (state.phase === "damaged" || state.holdersDropped) return;
+  // Stopped before it had begun: what still arrives of the load is of no use.
+  if (state.phase === "stopping" && state.fold === null) return;
   applyOutcome(state, outcome, now);
   if (state.adoption !== null) continueAdopting(state);
 }
@@ -65,11 +68,9 @@ function applyOutcome(state: QueryWorkerState, outcome: Outcome, now: Now): void
       state.phase = "stopping";
       return;
     case "FollowStarted":
-      state.replayThrough = outcome.lastSequence;
-      if ((state.fold?.position.sequence ?? 0) >= outcome.lastSequence) state.phase = "serving";
-      return;
+      return applyFollowStarted(state, outcome.lastSequence);
     case "LogEntryRead":
-      return applyEntry(state, outcome.entry);
+      return applyEntry(state, outcome.entry, now);
     case "FollowFailed":
       return applyFollowFailed(state, outcome.reason, outcome.detail);
     case "Delivered":
@@ -106,6 +107,12 @@ function start(state: QueryWorkerState, incarnation: string): void {
   state.outbox.push({ kind: "readMetadata", id, key: collectionKey });
 }
 
+function applyFollowStarted(state: QueryWorkerState, lastSequence: number): void {
+  state.replayThrough = lastSequence;
+  const isAtHead = (state.fold?.position.sequence ?? 0) >= lastSequence;
+  if (state.phase === "following" && isAtHead) state.phase = "serving";
+}
+
 /** What an earlier life of this worker left in the search threads, or this one would. */
 function dropHolders(state: QueryWorkerState): void {
   const { channel } = state.settings;
@@ -135,7 +142,9 @@ function applyTimer(state: QueryWorkerState, id: string): void {
   if (id === "refresh") {
     state.outbox.push({ kind: "timer", id, afterMs: refreshMs });
     readRecord(state);
-    if (state.record !== null) readRoot(state);
+    if (state.fold !== null) readRoot(state);
+    // An index that could not be read, or whose damage nobody heard of.
+    attachMissing(state);
   }
   if (id === "sweep") state.outbox.push({ kind: "timer", id, afterMs: sweepMs });
 }
@@ -151,7 +160,7 @@ function applyExpected(
   state.pending.delete(outcome.id);
   switch (outcome.kind) {
     case "MetadataRead":
-      if (!outcome.result.ok) return applyMetadataAway(state, outcome.result.detail);
+      if (!outcome.result.ok) return applyMetadataAway(state, purpose, outcome.result.detail);
       if (purpose.for === "record") applyRecord(state, outcome.result.entry);
       if (purpose.for === "root") applyRoot(state, outcome.result.entry);
       return;
@@ -159,10 +168,11 @@ function applyExpected(
       if (!outcome.result.ok) return applyUnreadable(state, purpose, outcome.result);
       return applyObject(state, purpose, outcome.result.bytes);
     case "Appended":
-      state.cause = null;
+      if (purpose.for === "barrier") applyBarrierAppended(state, purpose.id, outcome.sequence);
       return;
     case "AppendFailed":
-      return applyBarrierFailed(state, `${outcome.reason}: ${outcome.detail}`, now);
+      if (purpose.for !== "barrier") return;
+      return applyBarrierFailed(state, purpose.id, `${outcome.reason}: ${outcome.detail}`, now);
     case "Computed":
       if (purpose.for === "read") return applyComputed(state, purpose.delivery, outcome.result);
       if (!outcome.result.ok)
@@ -171,9 +181,10 @@ function applyExpected(
   }
 }
 
-/** Serving goes on without the metadata store; only a start needs it. */
-function applyMetadataAway(state: QueryWorkerState, detail: string): void {
-  if (state.fold === null) restart(state, `metadata is unavailable: ${detail}`);
+/** Serving and loading go on without the metadata store; only what a start waits for does not. */
+function applyMetadataAway(state: QueryWorkerState, purpose: Purpose, detail: string): void {
+  const isRefresh = purpose.for === "record" ? state.record !== null : state.fold !== null;
+  if (!isRefresh) restart(state, `metadata is unavailable: ${detail}`);
 }
 
 function applyObject(state: QueryWorkerState, purpose: Purpose, bytes: Uint8Array): void {
@@ -197,8 +208,10 @@ function applyUnreadable(
     state.outbox.push({ kind: "publish", message, messageId: null });
   }
   if (state.fold !== null) {
-    abandonAdoption(state);
-    state.cause = cause;
+    if (purpose.for === "segment" && purpose.adopting === state.adoption?.manifest.number) {
+      abandonAdoption(state);
+    }
+    state.troubles.set("manifest", `a newer manifest is not taken up: ${cause}`);
     state.outbox.push({ kind: "report", level: "error", text: cause });
     return;
   }
@@ -213,7 +226,7 @@ function applyHeld(state: QueryWorkerState, purpose: Purpose, value: ComputeResu
   if (value.kind !== "segmentLoaded") throw new Error(`a segment was loaded as '${value.kind}'`);
   const { keys, sequences, rowNumbers, commits } = value;
   const rows = { number: purpose.number, keys, sequences, rowNumbers, commits };
-  if (purpose.adopting) applyAdoptedSegment(state, purpose.segment, rows);
+  if (purpose.adopting !== null) applyAdoptedSegment(state, purpose.segment, rows);
   else applyLoadedSegment(state, purpose.segment, rows);
 }
 
@@ -234,9 +247,10 @@ function decide(state: QueryWorkerState, now: Now): readonly Effect[] {
   return effects;
 }
 
-/** Reads are taken only while the segments are whole and a place is free. */
+/** Reads are taken once the segments have their indexes, and while a place is free. */
 function decideCredits(state: QueryWorkerState): void {
-  if (state.indexesWaiting > 0 && state.creditsOut === 0 && state.reads.size === 0) return;
+  if (!state.isWhole && state.indexesWaiting > 0) return;
+  state.isWhole = true;
   const credits = state.settings.readsMax - state.creditsOut - state.reads.size;
   if (credits <= 0) return;
   state.creditsOut += credits;
@@ -260,7 +274,7 @@ export const queryWorker = defineActor<QueryWorkerSettings, QueryWorkerState>({
   decide,
   status: (state) => ({
     phase: state.phase,
-    cause: state.cause ?? setAsideCause(state),
+    cause: state.cause ?? [...state.troubles.values()][0] ?? setAsideCause(state),
     figures: {
       rows: liveCount(state.table),
       position: state.fold?.position.sequence ?? 0,

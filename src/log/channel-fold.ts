@@ -121,8 +121,8 @@ function sealedEvent(fold: ChannelFold, entry: LogEntry, seen: number | null): C
   return { kind: "sealed", from, through };
 }
 
-/** Keys of an Int64 field travel as numbers where they fit; in the fold they are all bigints. */
-function keysLike(
+/** Keys of an Int64 field travel as numbers where they fit; what is no key here is left out. */
+export function keysLike(
   schema: CollectionSchema,
   keys: readonly (string | bigint | number)[],
 ): readonly Key[] {

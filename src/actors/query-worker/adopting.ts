@@ -28,13 +28,16 @@ export function startAdopting(state: QueryWorkerState, bytes: Uint8Array): void 
 /** Goes on as far as the fold allows: a manifest ahead of the own position has to wait. */
 export function continueAdopting(state: QueryWorkerState): void {
   const { adoption, fold } = state;
-  if (adoption === null || fold === null || adoption.waiting > 0) return;
+  if (adoption === null || fold === null) return;
+  if (adoption.waiting > 0 || state.indexesWaiting > 0) return;
   if (fold.position.sequence < adoption.manifest.checkpoint.sequence) return;
   const foreign = adoption.manifest.segments.filter((segment) => !isHeld(state, segment));
   const missing = foreign.filter((segment) => !adoption.loaded.has(segment.id));
   if (missing.length === 0) return finishAdopting(state, adoption, foreign);
   adoption.waiting = missing.length;
-  for (const segment of missing) fetchSegment(state, segment, true);
+  for (const segment of missing) {
+    fetchSegment(state, segment, adoption.manifest.number);
+  }
 }
 
 /** Whether the same rows are here already, as growing ones or from the segment's object. */
@@ -72,7 +75,6 @@ function finishAdopting(
   adoption: Adoption,
   foreign: readonly ManifestSegment[],
 ): void {
-  if (state.indexesWaiting > 0) return;
   const { manifest, loaded } = adoption;
   for (const segment of foreign) {
     const swapped = swapIn(state, segment, loaded.get(segment.id) as LoadedSegment);
@@ -83,6 +85,7 @@ function finishAdopting(
   const held = bindSegments(state, manifest);
   if (!held.ok) return stopServing(state, held.reason);
   state.adoption = null;
+  state.troubles.delete("manifest");
   adoptChannelState(state, manifest);
   forgetBefore(state.timeline, manifest.readableFrom.sequence);
   tellDeadRows(state, manifest);

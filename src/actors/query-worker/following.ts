@@ -6,14 +6,24 @@ import { record } from "../../log/timeline.js";
 import { autoId } from "../../rows/auto-id.js";
 import { keysOf, type RowBatch } from "../../rows/columns.js";
 import { type Key, primaryKeyOf } from "../../rows/schema.js";
-import type { LogEntry } from "../../system/actor.js";
+import type { LogEntry, Now } from "../../system/actor.js";
 import { compute, type QueryWorkerState } from "./state.js";
 
-export function applyEntry(state: QueryWorkerState, entry: LogEntry): void {
+/** Another entry stands where the barrier was: the log lost its tail before it was read. */
+export function forgetLostBarrier(state: QueryWorkerState): void {
+  const { barrierSequence: sequence, fold } = state;
+  if (sequence === null || (fold?.position.sequence ?? 0) < sequence) return;
+  state.barrierSequence = null;
+  state.barrier.inFlight = null;
+}
+
+export function applyEntry(state: QueryWorkerState, entry: LogEntry, now: Now): void {
   const fold = state.fold;
   if (fold === null) throw new Error("a log entry before the fold began");
   applyEvent(state, fold, entry, foldEntry(fold, entry));
   readBarrierBack(state.barrier, entry.request);
+  forgetLostBarrier(state);
+  state.lastReadAtMs = now.monotonicMs;
   const caughtUp = fold.position.sequence >= state.replayThrough;
   if (state.phase === "following" && caughtUp) state.phase = "serving";
 }

@@ -40,6 +40,16 @@ export function attachIndexes(
   }
 }
 
+/** Looks again at what the manifest names: who lacks something asks, and says so, again. */
+export function attachMissing(state: QueryWorkerState): void {
+  if (state.adoption !== null) return;
+  for (const segment of state.manifest?.segments ?? []) {
+    if (segment.indexes.length === 0) continue;
+    const range = state.table.ranges.find(({ segmentId }) => segmentId === segment.id);
+    if (range !== undefined) attachIndexes(state, range, segment);
+  }
+}
+
 /** Without its index a range is scanned: slower, never wrong. */
 export function applyAttached(
   state: QueryWorkerState,

@@ -66,7 +66,7 @@ export function startLoading(state: QueryWorkerState, bytes: Uint8Array): void {
   state.phase = "loading";
   const waiting = manifest.segments.length + manifest.tombstones.length;
   state.loading = { manifest, rows: new Map(), tombstones: [], waiting };
-  for (const segment of manifest.segments) fetchSegment(state, segment, false);
+  for (const segment of manifest.segments) fetchSegment(state, segment, null);
   for (const { object } of manifest.tombstones) {
     const id = expect(state, { for: "tombstones" });
     state.outbox.push({ kind: "readObject", id, key: object.key, sha256: object.sha256 });
@@ -77,7 +77,7 @@ export function startLoading(state: QueryWorkerState, bytes: Uint8Array): void {
 export function fetchSegment(
   state: QueryWorkerState,
   segment: ManifestSegment,
-  adopting: boolean,
+  adopting: number | null,
 ): void {
   const number = state.table.nextNumber++;
   const { channel } = state.settings;

@@ -1,5 +1,6 @@
 // Answers reads: each waits for what its view asks, then sees the rows of exactly one position.
 import { isPassed, sendBarrier } from "../../log/barrier.js";
+import { keysLike } from "../../log/channel-fold.js";
 import { nextCommitAfter, sequenceAt } from "../../log/timeline.js";
 import { fromMs, type Timestamp, toIso } from "../../log/timestamp.js";
 import type { QueryMessage } from "../../messages/query.js";
@@ -7,11 +8,17 @@ import { type Failure, QueryChannelReply, SearchChannelReply } from "../../messa
 import { Ticked } from "../../messages/wal.js";
 import type { DeliveryId, Now } from "../../system/actor.js";
 import type { ComputeJob, ComputeResult } from "../../system/compute.js";
+import { forgetLostBarrier } from "./following.js";
 import { compute, expect, type QueryWorkerState, type Read, schemaOf } from "./state.js";
 
 /** After this many deliveries a read has felled two workers: it is not run a third time. */
 const deliveriesMax = 2;
 const barrierRetryMs = 100;
+const barrierLostAfterMs = 3_000;
+/** A tick may be too early for a read as of a time just now; another follows, not at once. */
+const asOfTickEveryMs = 100;
+/** What the broker takes in one message, less the room for what stands around the rows. */
+const replyBytesMax = 8 * 1024 * 1024 - 64 * 1024;
 
 export function applyRead(
   state: QueryWorkerState,
@@ -22,7 +29,8 @@ export function applyRead(
 ): void {
   state.creditsOut -= 1;
   const arrived = { atMs: now.monotonicMs, turn: state.turn };
-  const read: Read = { delivery, message, arrived, running: false, at: 0 };
+  const readTimestamp = state.fold?.commit ?? 0n;
+  const read: Read = { delivery, message, arrived, running: false, at: 0, readTimestamp };
   state.reads.set(delivery, read);
   if (deliveries > deliveriesMax) {
     failRead(state, read, {
@@ -47,6 +55,7 @@ export function decideReads(state: QueryWorkerState, now: Now): void {
     if (step.step === "fail") failRead(state, read, step.failure);
     if (step.step === "barrier") barrierNeeded = true;
   }
+  forgetSilentBarrier(state, now);
   if (barrierNeeded && now.monotonicMs >= state.barrierBlockedUntilMs) startBarrier(state, now);
 }
 
@@ -79,9 +88,16 @@ function asOfTimestampStep(state: QueryWorkerState, read: Read, at: Timestamp, n
   if (fold === null || fold.position.sequence < (read.message.view.sessionSequence ?? 0)) {
     return { step: "wait" };
   }
-  if (fold.commit < at) return { step: "barrier" };
+  if (fold.commit < at) return tickStep(state, read, now);
   const floor = state.manifest?.readableFrom.sequence ?? 0;
   return { step: "run", at: sequenceAt(state.timeline, at, floor) };
+}
+
+/** The time asked for may lie ahead of the broker's clock: the log must not fill with ticks. */
+function tickStep({ barrier: { passed } }: QueryWorkerState, read: Read, now: Now): Step {
+  const isFirst = passed.turn < read.arrived.turn;
+  const isDue = now.monotonicMs - passed.atMs >= asOfTickEveryMs;
+  return isFirst || isDue ? { step: "barrier" } : { step: "wait" };
 }
 
 /** A position is readable as long as the next change after it was not made too long ago. */
@@ -110,9 +126,10 @@ function startBarrier(state: QueryWorkerState, now: Now): void {
   const sent = { atMs: now.monotonicMs, turn: state.turn };
   const id = sendBarrier(state.barrier, state.incarnation, sent);
   if (id === null) return;
+  state.barrierSequence = null;
   state.outbox.push({
     kind: "append",
-    id: expect(state, { for: "barrier" }),
+    id: expect(state, { for: "barrier", id }),
     message: Ticked.create({ channel: state.settings.channel }),
     stamp: 0n,
     request: id,
@@ -121,51 +138,69 @@ function startBarrier(state: QueryWorkerState, now: Now): void {
   });
 }
 
+/** A log of which nothing was read for so long has lost the barrier with its tail: another one. */
+function forgetSilentBarrier(state: QueryWorkerState, now: Now): void {
+  const { inFlight } = state.barrier;
+  if (inFlight === null) return;
+  const heardAtMs = Math.max(inFlight.sent.atMs, state.lastReadAtMs);
+  if (now.monotonicMs - heardAtMs < barrierLostAfterMs) return;
+  state.barrier.inFlight = null;
+  state.barrierSequence = null;
+}
+
+export function applyBarrierAppended(state: QueryWorkerState, id: string, sequence: number): void {
+  state.troubles.delete("log");
+  if (state.barrier.inFlight?.id !== id) return;
+  state.barrierSequence = sequence;
+  forgetLostBarrier(state);
+}
+
 /** The log took no tick: no answer can be as young as asked until it does again. */
-export function applyBarrierFailed(state: QueryWorkerState, detail: string, now: Now): void {
+export function applyBarrierFailed(
+  state: QueryWorkerState,
+  id: string,
+  detail: string,
+  now: Now,
+): void {
+  if (state.barrier.inFlight?.id !== id) return;
   state.barrier.inFlight = null;
   state.barrierBlockedUntilMs = now.monotonicMs + barrierRetryMs;
-  state.cause = `the log takes no ticks: ${detail}`;
+  state.troubles.set("log", `the log takes no ticks: ${detail}`);
 }
 
 function runRead(state: QueryWorkerState, read: Read, at: number): void {
+  const job = jobOf(state, read.message, at);
+  if (job === null) return failRead(state, read, misfit);
   read.running = true;
   read.at = at;
-  compute(state, jobOf(state, read.message, at), { for: "read", delivery: read.delivery });
+  read.readTimestamp = read.message.view.asOfTimestamp ?? state.fold?.commit ?? 0n;
+  compute(state, job, { for: "read", delivery: read.delivery });
 }
 
-function jobOf(state: QueryWorkerState, message: QueryMessage, at: number): ComputeJob {
+const misfit: Failure = {
+  code: "internal",
+  message: "the read does not fit the collection's schema",
+  retryable: false,
+};
+
+/** Null for what no proxy sends: it must not end the worker, and then the next one. */
+function jobOf(state: QueryWorkerState, message: QueryMessage, at: number): ComputeJob | null {
   const { channel } = state.settings;
   const ranges = state.table.ranges.filter((range) => range.count > 0);
   const views = ranges.map((range) => ({ range: range.number, rowCount: range.count }));
   const { filter, outputFields, limit } = message;
   if (message.kind === "QueryChannel") {
-    const ids = message.ids === null ? null : integerKeys(state, message.ids);
+    const ids = message.ids === null ? null : keysLike(schemaOf(state), message.ids);
+    if (ids !== null && ids.length !== message.ids?.length) return null;
     const { mode } = message;
     return { kind: "scan", channel, views, at, ids, filter, limit, mode, outputFields };
   }
   const { field, vectors, count, ef, exact } = message;
-  const { metric, dimension } = vectorField(state, field);
+  const declared = schemaOf(state).fields.find(({ name }) => name === field);
+  if (declared?.metric === undefined || declared.dimension === undefined) return null;
+  const { metric, dimension } = declared;
   const common = { channel, views, at, field, metric, dimension, filter, outputFields };
   return { kind: "search", ...common, vectors, count, limit: message.limit, ef, exact };
-}
-
-function vectorField(state: QueryWorkerState, name: string) {
-  const field = schemaOf(state).fields.find((candidate) => candidate.name === name);
-  if (field?.metric === undefined || field.dimension === undefined) {
-    throw new Error(`a search over '${name}', which is no vector field`);
-  }
-  return { metric: field.metric, dimension: field.dimension };
-}
-
-function integerKeys(
-  state: QueryWorkerState,
-  ids: readonly (string | bigint | number)[],
-): readonly (string | bigint)[] {
-  const isInteger = schemaOf(state).fields.some(
-    (field) => field.primaryKey && field.type === "Int64",
-  );
-  return ids.map((id) => (isInteger ? BigInt(id) : String(id)));
 }
 
 export function applyComputed(
@@ -187,7 +222,17 @@ export function applyComputed(
   if (value.kind !== "searched" && value.kind !== "scanned") {
     return failRead(state, read, unavailable(`a search thread answered '${value.kind}'`));
   }
+  const vectorBytes = value.kind === "searched" ? value.distances.byteLength : 0;
+  const bytes = (value.rows?.byteLength ?? 0) + vectorBytes;
+  if (bytes > replyBytesMax) return failRead(state, read, tooLarge(bytes));
   answerRead(state, read, value);
+}
+
+/** The broker would refuse the answer, and the client wait for it in vain. */
+function tooLarge(bytes: number): Failure {
+  const message = `the answer of a shard has ${bytes} bytes; ${replyBytesMax} fit into a message`;
+  const hint = "ask for fewer rows or fewer output fields at a time, or narrow the filter";
+  return { code: "payload-too-large", message, hint, retryable: false };
 }
 
 function answerRead(
@@ -195,7 +240,7 @@ function answerRead(
   read: Read,
   value: Extract<ComputeResult, { kind: "searched" | "scanned" }>,
 ): void {
-  const fields = { ...replyFields(state, read), failure: null, rows: value.rows };
+  const fields = { ...replyFields(read), failure: null, rows: value.rows };
   const message =
     value.kind === "searched"
       ? SearchChannelReply.create({
@@ -212,14 +257,14 @@ function answerRead(
   finishRead(state, read);
 }
 
-function replyFields(state: QueryWorkerState, read: Read) {
+function replyFields(read: Read) {
   const { proxy, request, channel, attempt } = read.message;
-  const readTimestamp = state.fold?.commit ?? 0n;
-  return { proxy, request, channel, attempt, sequence: read.at, readTimestamp };
+  const { at: sequence, readTimestamp } = read;
+  return { proxy, request, channel, attempt, sequence, readTimestamp };
 }
 
 function failRead(state: QueryWorkerState, read: Read, failure: Failure): void {
-  const fields = { ...replyFields(state, read), failure, rows: null };
+  const fields = { ...replyFields(read), failure, rows: null };
   const message =
     read.message.kind === "SearchChannel"
       ? SearchChannelReply.create({ ...fields, counts: [], distances: new Uint8Array() })

@@ -3,6 +3,7 @@ import { type Barrier, createBarrier, type Moment } from "../../log/barrier.js";
 import type { ChannelFold } from "../../log/channel-fold.js";
 import { createRowTable, type LoadedRows, type RowTable } from "../../log/row-table.js";
 import { createTimeline, type Timeline } from "../../log/timeline.js";
+import type { Timestamp } from "../../log/timestamp.js";
 import type { QueryMessage } from "../../messages/query.js";
 import type { CollectionRecord } from "../../messages/records.js";
 import type { CollectionSchema } from "../../rows/schema.js";
@@ -29,8 +30,9 @@ export interface Read {
   readonly message: QueryMessage;
   readonly arrived: Moment;
   running: boolean;
-  /** The position whose rows it is shown, once it runs. */
+  /** The position whose rows it is shown, once it runs, and what the log knew of the time then. */
   at: number;
+  readTimestamp: Timestamp;
 }
 
 /** Segments and tombstones on their way from the object store, until all are here. */
@@ -55,14 +57,15 @@ export interface Adoption {
 
 /** What an effect was for, by its id. */
 export type Purpose =
+  /** `adopting`: the number of the manifest it is for; null while the first one is loaded. */
   | { for: "record" }
   | { for: "root" }
   | { for: "manifest" }
-  | { for: "segment"; segment: ManifestSegment; number: number; adopting: boolean }
+  | { for: "segment"; segment: ManifestSegment; number: number; adopting: number | null }
   | { for: "tombstones" }
   | { for: "index"; segmentId: string; number: number; field: string; key: string }
   | { for: "holder" }
-  | { for: "barrier" }
+  | { for: "barrier"; id: string }
   | { for: "read"; delivery: DeliveryId };
 
 export interface QueryWorkerState {
@@ -72,6 +75,8 @@ export interface QueryWorkerState {
   turn: number;
   phase: Phase;
   cause: string | null;
+  /** What merely delays it, and may pass. */
+  readonly troubles: Map<"log" | "manifest", string>;
   record: CollectionRecord | null;
   /** The root's manifest number that was adopted last. */
   adoptedNumber: number;
@@ -85,9 +90,15 @@ export interface QueryWorkerState {
   readonly timeline: Timeline;
   readonly barrier: Barrier;
   barrierBlockedUntilMs: number;
+  /** Where the log took the barrier in flight, once it has said so. */
+  barrierSequence: number | null;
+  /** When the log was read last, monotonic ms. */
+  lastReadAtMs: number;
   /** Index files that searches can use: `<range number>/<field>`. */
   readonly attached: Set<string>;
   indexesWaiting: number;
+  /** All indexes of the first manifest were there: reads are taken from then on. */
+  isWhole: boolean;
   /** Stopping, and the search threads were told so. */
   holdersDropped: boolean;
   readonly reads: Map<DeliveryId, Read>;
@@ -105,6 +116,7 @@ export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
     turn: 0,
     phase: "starting",
     cause: null,
+    troubles: new Map(),
     record: null,
     adoptedNumber: 0,
     manifest: null,
@@ -116,8 +128,11 @@ export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
     timeline: createTimeline(),
     barrier: createBarrier(),
     barrierBlockedUntilMs: 0,
+    barrierSequence: null,
+    lastReadAtMs: 0,
     attached: new Set(),
     indexesWaiting: 0,
+    isWhole: false,
     holdersDropped: false,
     reads: new Map(),
     creditsOut: 0,
