@@ -3,6 +3,9 @@ import type { LogPosition } from "../system/actor.js";
 import type { RunningActor } from "./running-actor.js";
 import { entryAt, type StoredLog } from "./stored-log.js";
 
+/** A replica that is busy or far away falls behind the others. */
+const lagMsMax = 3_000;
+
 export class LogFollower {
   readonly #actor: RunningActor;
   readonly #channel: string;
@@ -75,7 +78,9 @@ export class LogFollower {
     if (entry === null) return;
     this.#isBusy = true;
     const opening = this.#opening;
-    host.receive(host.world.delay(), () => {
+    const { world } = host;
+    const lagMs = world.strikes("followerLags") ? world.random.next() * lagMsMax : 0;
+    host.receive(lagMs + world.delay(), () => {
       if (opening !== this.#opening || this.#isOver) return;
       this.#isBusy = false;
       this.#position = { sequence: entry.sequence, appendedAtUs: entry.appendedAtUs };

@@ -89,8 +89,8 @@ function anyHost(world: World): Host {
 function pauseMs({ random }: World): number {
   const kind = random.next();
   if (kind < 0.4) return 100 + random.next() * 1_500;
-  if (kind < 0.8) return timings.silenceMs + random.next() * 5_000;
-  return timings.duplicateWindowMs + random.next() * 5_000;
+  if (kind < 0.7) return timings.silenceMs + random.next() * 5_000;
+  return timings.duplicateWindowMs * (1 + random.next());
 }
 
 function awayMs({ random }: World): number {

@@ -25,6 +25,7 @@ export interface FaultOdds {
   readonly corruptRead: number;
   readonly outcomeLost: number;
   readonly slow: number;
+  readonly followerLags: number;
 }
 
 export interface Scenario {
@@ -84,6 +85,7 @@ const noOdds: FaultOdds = {
   corruptRead: 0,
   outcomeLost: 0,
   slow: 0,
+  followerLags: 0,
 };
 
 /** One client, two rows, no faults: for the trace that people read. */
@@ -132,15 +134,16 @@ export function scenarioOf(seed: number): Scenario {
       corruptRead: odds(0.01),
       outcomeLost: odds(0.05),
       slow: odds(0.1),
+      followerLags: odds(0.01),
     },
-    losesTails: random.chance(0.04),
+    losesTails: random.chance(0.1),
   };
 }
 
 function loadOf(random: Random) {
   return {
     clients: 1 + random.below(4),
-    workMs: 6_000 + random.below(24_000),
+    workMs: 8_000 + random.below(30_000),
     pauseBetweenMs: 20 + random.below(300),
     shards: random.chance(0.3) ? 2 : 1,
     replicas: random.chance(0.5) ? 2 : 1,

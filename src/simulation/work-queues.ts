@@ -85,8 +85,15 @@ export class WorkQueues {
   }
 
   acknowledge(delivery: DeliveryId): void {
-    if (this.#world.strikes("deliveryRepeated")) return;
-    this.#jobs = this.#jobs.filter(({ holder }) => holder?.delivery !== delivery);
+    const job = this.#jobs.find(({ holder }) => holder?.delivery === delivery);
+    if (job === undefined || this.#isForgotten(job)) return;
+    this.#jobs = this.#jobs.filter((other) => other !== job);
+  }
+
+  /** An acknowledgement that is lost: commands are few, so more of theirs are. */
+  #isForgotten({ kind }: Job): boolean {
+    const chances = kind === "command" ? 4 : 1;
+    return Array.from({ length: chances }).some(() => this.#world.strikes("deliveryRepeated"));
   }
 
   extend(delivery: DeliveryId): void {
