@@ -259,6 +259,8 @@ async function serve(connection: NatsConnection, settings: ServiceSettings) {
       },
     });
   }
+  // The server has heard of the endpoints when it answers.
+  await connection.flush();
   return { stop: async () => void (await service.stop()) };
 }
 
@@ -280,11 +282,12 @@ function headersOf(headers: Headers): MsgHdrs {
 }
 
 function wrap(message: Pick<Msg, "subject" | "data" | "reply" | "headers">): NatsMessage {
-  const { headers } = message;
+  const { headers, data } = message;
   return {
     subject: message.subject,
     reply: message.reply === "" ? undefined : message.reply,
-    body: message.data,
+    // The client hands out Buffers, whose `slice` is a view where that of others is a copy.
+    body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
     status: headers?.code ?? 0,
     description: headers?.description ?? "",
     header: (name) => (headers?.has(name) ? headers.get(name) : undefined),

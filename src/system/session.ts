@@ -33,6 +33,8 @@ export class Session {
   readonly #startedAtMs = Date.now();
   readonly #key: string;
   #revision: number | null = null;
+  /** The record of another process under our name, and since when it has stood still. */
+  #foreign: { readonly revision: number; readonly sinceMs: number } | null = null;
   #leaseUntilMs = Number.NEGATIVE_INFINITY;
   #lastWrittenMs = Number.NEGATIVE_INFINITY;
   #lastPhases = "";
@@ -125,15 +127,22 @@ export class Session {
   /** After a conflict: a late write of ours, a record that somebody cleared, or another host. */
   async #readBack(): Promise<void> {
     const stored = await this.#settings.metadata.get(this.#key);
-    this.#revision = stored?.revision ?? null;
+    this.#revision = null;
     if (stored === undefined) return;
     const parsed = parseRecord(sessionRecord, stored.value);
     const isOurs =
       parsed.ok &&
       parsed.record.pid === process.pid &&
       parsed.record.startedAtMs === this.#startedAtMs;
-    if (isOurs) return;
-    this.#settings.report("error", `another process runs as host '${this.#settings.host}'`);
+    if (isOurs || this.#isAbandoned(stored.revision)) this.#revision = stored.revision;
+    else this.#settings.report("error", `another process runs as host '${this.#settings.host}'`);
+  }
+
+  /** An earlier process of this name left it behind when it has not moved for a whole TTL. */
+  #isAbandoned(revision: number): boolean {
+    const now = performance.now();
+    if (this.#foreign?.revision !== revision) this.#foreign = { revision, sinceMs: now };
+    return now - this.#foreign.sinceMs > this.#settings.ttlMs;
   }
 }
 
