@@ -13,6 +13,7 @@ import { CollectionChanged } from "../messages/control.js";
 import { queryMessages } from "../messages/query.js";
 import { replyMessages } from "../messages/reply.js";
 import { RowsDeleted, RowsInserted, RowsUpserted } from "../messages/wal.js";
+import { decodeRowBatch } from "../rows/row-batch-codec.js";
 import { defineActor, type Effect, type Now, type Outcome } from "../system/actor.js";
 import type { ClientRequest } from "../system/client-request.js";
 import {
@@ -20,8 +21,8 @@ import {
   findCollection,
   forgetCollection,
   keyOf,
-  knownCollection,
   refuseUnknown,
+  remember,
 } from "./proxy/collections.js";
 import {
   applyCollectionReply,
@@ -137,16 +138,27 @@ function route(state: ProxyState, request: Request, now: Now): void {
     case "cluster":
       return startOverview(state, request);
     case "drop-collection":
-    case "alter-collection": {
-      const id = expect(state, { for: "fresh-collection", request: request.id });
-      state.outbox.push({ kind: "readMetadata", id, key: keyOf(request) });
-      return;
-    }
+    case "alter-collection":
+      return readFresh(state, request);
     default: {
       const collection = findCollection(state, request, now);
-      if (collection !== null) startCall(state, request, collection, now);
+      if (collection === null) return;
+      // The token knows of a later record, perhaps of another collection with this name.
+      if (sessionRevision(call) > collection.revision) return readFresh(state, request);
+      startCall(state, request, collection, now);
     }
   }
+}
+
+function readFresh(state: ProxyState, request: Request): void {
+  const id = expect(state, { for: "fresh-collection", request: request.id });
+  state.outbox.push({ kind: "readMetadata", id, key: keyOf(request) });
+}
+
+function sessionRevision(call: Request["call"]): number {
+  const session = "session" in call ? (call.session?.revision ?? 0) : 0;
+  const asOf = "asOf" in call && call.asOf?.kind === "session" ? call.asOf.token.revision : 0;
+  return Math.max(session, asOf);
 }
 
 function startCall(
@@ -194,11 +206,20 @@ function applyMessage(state: ProxyState, message: AnyMessage, now: Now): void {
 function applyRead(state: ProxyState, request: Request, reply: ReadReply, now: Now): void {
   const parts = readPartsOf(request);
   const part = parts?.get(reply.channel);
-  if (parts === null || part === undefined || !applyReadReply(state, part, reply)) return;
+  if (parts === null || part === undefined) return;
+  if (!applyReadReply(state, part, readable(reply))) return;
   if (!isComplete(parts)) return;
   const failure = failureOf(parts);
   if (failure !== null) return refuse(state, request, failure);
   finishRead(state, request, parts, now);
+}
+
+/** What cannot be read, such as a newer worker's format, ends this request and no other. */
+function readable(reply: ReadReply): ReadReply {
+  const decoded = reply.rows === null ? null : decodeRowBatch(reply.rows);
+  if (decoded?.ok !== false) return reply;
+  const message = `the rows of an answer cannot be read: ${decoded.reason}`;
+  return { ...reply, rows: null, failure: { code: "internal", message, retryable: false } };
 }
 
 function readPartsOf(request: Request): Map<string, ReadPart> | null {
@@ -260,9 +281,9 @@ function applyExpected(state: ProxyState, outcome: Outcome, now: Now): void {
         applyRoot(state, request, purpose.channel, outcome.result.entry);
       }
       if (purpose.for === "fresh-collection") {
-        const known = knownCollection(outcome.result.entry, now);
-        if (known === null) refuseUnknown(state, request);
-        else startCall(state, request, known, now);
+        const known = remember(state, keyOf(request), outcome.result.entry, now);
+        if (known.ok) startCall(state, request, known.collection, now);
+        else refuseUnknown(state, request, known.damage);
       }
       return;
     case "MetadataListed":

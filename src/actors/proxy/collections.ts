@@ -3,7 +3,7 @@ import {
   type CollectionRecord,
   collectionKey,
   collectionRecord,
-  decodeRecord,
+  parseRecord,
 } from "../../messages/records.js";
 import type { MetadataEntry, Now } from "../../system/actor.js";
 import { refuseWith } from "./responding.js";
@@ -59,27 +59,42 @@ export function applyCollection(
     for (const request of waiting) refuseWith(state, request, "unavailable", result.detail);
     return [];
   }
-  const known = knownCollection(result.entry, now);
-  if (known === null) {
-    state.collections.delete(key);
-    for (const request of waiting) refuseUnknown(state, request);
-    return [];
-  }
-  if (state.collections.size >= collectionsMax) state.collections.clear();
-  state.collections.set(key, known);
-  return waiting;
+  const known = remember(state, key, result.entry, now);
+  if (known.ok) return waiting;
+  for (const request of waiting) refuseUnknown(state, request, known.damage);
+  return [];
 }
 
-export function knownCollection(entry: MetadataEntry | null, now: Now): KnownCollection | null {
-  if (entry === null) return null;
-  const record = decodeRecord(collectionRecord, entry.value);
-  if (record.state !== "ready") return null;
+/** `damage`: the record is there and cannot be read; null: there is none. */
+type Remembered =
+  | { readonly ok: true; readonly collection: KnownCollection }
+  | { readonly ok: false; readonly damage: string | null };
+
+export function remember(
+  state: ProxyState,
+  key: string,
+  entry: MetadataEntry | null,
+  now: Now,
+): Remembered {
+  state.collections.delete(key);
+  if (entry === null) return { ok: false, damage: null };
+  const parsed = parseRecord(collectionRecord, entry.value);
+  if (!parsed.ok) return { ok: false, damage: parsed.reason };
+  const { record } = parsed;
+  if (record.state !== "ready") return { ok: false, damage: null };
   const { fields, dynamicFields } = record;
   const schema = { fields, dynamicFields };
-  return { record, schema, revision: entry.revision, readAtMs: now.monotonicMs };
+  const collection = { record, schema, revision: entry.revision, readAtMs: now.monotonicMs };
+  if (state.collections.size >= collectionsMax) state.collections.clear();
+  state.collections.set(key, collection);
+  return { ok: true, collection };
 }
 
-export function refuseUnknown(state: ProxyState, request: Request): void {
+export function refuseUnknown(state: ProxyState, request: Request, damage: string | null): void {
+  if (damage !== null) {
+    const text = `the collection's record cannot be read: ${damage}`;
+    return refuseWith(state, request, "internal", text);
+  }
   const { call } = request;
   const name = "collection" in call ? call.collection : "";
   const database = "database" in call ? call.database : "";

@@ -1,6 +1,6 @@
 // Describes a collection: its schema and settings, its rows, the state of its segments.
 
-import { decodeRecord, sessionRecord } from "../../messages/records.js";
+import { parseRecord, sessionRecord } from "../../messages/records.js";
 import { decodeManifest, decodeRoot, rootKey } from "../../storage/manifest.js";
 import type { MetadataEntry, Now } from "../../system/actor.js";
 import { countOf, repliesOf } from "./merging.js";
@@ -80,7 +80,8 @@ export function applyGrowing(
   if (request.work.kind !== "describe") return;
   const growing = new Map<string, number>();
   for (const entry of entries) {
-    for (const actor of decodeRecord(sessionRecord, entry.value).actors) {
+    const session = parseRecord(sessionRecord, entry.value);
+    for (const actor of session.ok ? session.record.actors : []) {
       if (actor.actor !== "data-worker" || actor.channel === null) continue;
       growing.set(actor.channel, actor.figures.growingRows ?? 0);
     }

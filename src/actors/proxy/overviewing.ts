@@ -3,7 +3,7 @@ import type { ListCollectionsCall, SystemCall } from "../../contract/calls.js";
 import {
   type CollectionRecord,
   collectionRecord,
-  decodeRecord,
+  parseRecord,
   type SessionRecord,
   sessionRecord,
 } from "../../messages/records.js";
@@ -32,7 +32,10 @@ export function applyCollections(
   _call: ListCollectionsCall,
   entries: readonly MetadataEntry[],
 ): void {
-  const records = entries.map((entry) => decodeRecord(collectionRecord, entry.value));
+  const records = entries.flatMap((entry) => {
+    const parsed = parseRecord(collectionRecord, entry.value);
+    return parsed.ok ? [parsed.record] : [];
+  });
   const collections = records.filter((record) => record.state === "ready").map(summaryOf);
   respond(state, request, { collections });
 }
@@ -49,9 +52,12 @@ export function applySessions(
   entries: readonly MetadataEntry[],
   now: Now,
 ): void {
-  const sessions = entries.map((entry) => decodeRecord(sessionRecord, entry.value));
-  const hosts = sessions.map((session) => hostOf(session, now));
-  const causes = hosts.flatMap((host) => causesOf(host));
+  const sessions = entries.map(({ key, value }) => ({ key, ...parseRecord(sessionRecord, value) }));
+  const hosts = sessions.flatMap((session) => (session.ok ? [hostOf(session.record, now)] : []));
+  const unreadable = sessions.flatMap((session) =>
+    session.ok ? [] : [`${session.key} cannot be read: ${session.reason}`],
+  );
+  const causes = [...unreadable, ...hosts.flatMap((host) => causesOf(host))];
   const status = causes.length === 0 ? "ok" : "degraded";
   const proxy = { requests: state.requests.size, refused: state.refused };
   if (call.operation === "health") return respond(state, request, { status, causes, proxy });

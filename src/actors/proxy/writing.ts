@@ -87,15 +87,26 @@ export function startDeleteByIds(
   for (const key of read.keys) {
     const automatic = keyField.autoId ? shardOfAutoId(key, channels.length) : null;
     const shard = automatic ?? shardOfKey(key, channels.length);
-    byShard.set(shard, [...(byShard.get(shard) ?? []), key]);
+    const ofShard = byShard.get(shard) ?? [];
+    ofShard.push(key);
+    byShard.set(shard, ofShard);
+  }
+  const entries = [...byShard].map(([shard, keys]) => {
+    const channel = channelOf(collection.record, shard);
+    const message = RowsDeleted.create({ channel, keys, evaluatedAt: null });
+    return { channel, shard, keys, message, body: RowsDeleted.encode(message) };
+  });
+  const { entryBytesMax } = state.settings;
+  const tooLarge = entries.find(({ body }) => body.byteLength > entryBytesMax);
+  if (tooLarge !== undefined) {
+    const { keys, body } = tooLarge;
+    return refuse(state, request, payloadTooLarge(keys.length, body.byteLength, entryBytesMax));
   }
   const work: WriteWork = { kind: "write", call, keys: read.keys, parts: new Map() };
   request.work = work;
-  for (const [shard, keys] of byShard) {
-    const channel = channelOf(collection.record, shard);
+  for (const { channel, shard, keys, message, body } of entries) {
     work.parts.set(channel, { channel, shard, rows: 0, acknowledged: null, deleted: keys.length });
-    const message = RowsDeleted.create({ channel, keys, evaluatedAt: null });
-    append(state, request, call, message, RowsDeleted.encode(message), now);
+    append(state, request, call, message, body, now);
   }
 }
 
