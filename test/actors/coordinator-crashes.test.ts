@@ -83,7 +83,7 @@ describe("a leader that dies at any of its effects", () => {
         made.world.run(8 * sessionTtlMs);
         expectDone(made, command);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });
@@ -183,7 +183,7 @@ describe("two coordinators under everything at once", () => {
           for (const host of query) expect(hosts).toContain(host);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });

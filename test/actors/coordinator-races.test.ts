@@ -48,16 +48,12 @@ describe("what somebody else writes meanwhile", () => {
 });
 
 it("a drop waits for the streams that are being made", () => {
-  const made = new Cluster({ random: () => 0.5, latencyMsMax: 200 });
-  made.addCoordinator("a");
-  made.world.run(1_000);
+  const made = smallCluster();
+  made.world.run(100);
+  made.world.delayOf = ({ kind }) => (kind === "createChannel" ? 3_000 : 10);
   made.create("r1");
-  let isSent = false;
-  made.world.onPerform = ({ kind }) => {
-    if (kind !== "createChannel" || isSent) return;
-    isSent = true;
-    made.drop("r2", id);
-  };
+  made.world.run(100);
+  made.drop("r2", id);
   made.world.run(10_000);
   expect(made.answers("r2")).toEqual([id]);
   expect(made.remains(id)).toEqual([]);

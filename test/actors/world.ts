@@ -69,6 +69,8 @@ export class World {
   failureRate: number;
   /** Effects that fail for certain, with nothing done. */
   failing: (effect: Effect) => boolean = () => false;
+  /** How much longer than others an effect takes until it is done. */
+  delayOf: (effect: Effect) => number = () => 0;
   /** Sees every effect when it is begun. */
   onPerform: (effect: Effect) => void = () => undefined;
   readonly nodes: Node[] = [];
@@ -227,7 +229,7 @@ export class World {
         );
         return;
       default:
-        this.schedule(this.latency(), () => {
+        this.schedule(this.latency() + this.delayOf(effect), () => {
           const outcome = this.outcomeOf(effect);
           this.schedule(this.latency(), () => this.deliver(node, incarnation, outcome));
         });
