@@ -52,6 +52,7 @@ import {
 import { refuse, refuseWith, respondError } from "./proxy/responding.js";
 import { applyTimestamp } from "./proxy/stamping.js";
 import {
+  type DecodedReply,
   expect,
   initialState,
   type KnownCollection,
@@ -207,7 +208,7 @@ function applyRead(state: ProxyState, request: Request, reply: ReadReply, now: N
   const parts = readPartsOf(request);
   const part = parts?.get(reply.channel);
   if (parts === null || part === undefined) return;
-  if (!applyReadReply(state, part, readable(reply))) return;
+  if (!applyReadReply(part, readable(reply), now)) return;
   if (!isComplete(parts)) return;
   const failure = failureOf(parts);
   if (failure !== null) return refuse(state, request, failure);
@@ -215,11 +216,12 @@ function applyRead(state: ProxyState, request: Request, reply: ReadReply, now: N
 }
 
 /** What cannot be read, such as a newer worker's format, ends this request and no other. */
-function readable(reply: ReadReply): ReadReply {
-  const decoded = reply.rows === null ? null : decodeRowBatch(reply.rows);
-  if (decoded?.ok !== false) return reply;
+function readable(reply: ReadReply): DecodedReply {
+  if (reply.rows === null) return { ...reply, batch: null };
+  const decoded = decodeRowBatch(reply.rows);
+  if (decoded.ok) return { ...reply, batch: decoded.batch };
   const message = `the rows of an answer cannot be read: ${decoded.reason}`;
-  return { ...reply, rows: null, failure: { code: "internal", message, retryable: false } };
+  return { ...reply, batch: null, failure: { code: "internal", message, retryable: false } };
 }
 
 function readPartsOf(request: Request): Map<string, ReadPart> | null {

@@ -1,7 +1,7 @@
 // Describes a collection: its schema and settings, its rows, the state of its segments.
 
 import { parseRecord, sessionRecord } from "../../messages/records.js";
-import { decodeManifest, decodeRoot, rootKey } from "../../storage/manifest.js";
+import { decodeManifest, decodeRoot, type Root, rootKey } from "../../storage/manifest.js";
 import type { MetadataEntry, Now } from "../../system/actor.js";
 import { countOf, repliesOf } from "./merging.js";
 import { countPart, failureOf, isComplete } from "./reading.js";
@@ -42,10 +42,19 @@ export function applyRoot(
   channel: string,
   entry: MetadataEntry | null,
 ): void {
-  const manifest = entry === null ? null : decodeRoot(entry.value).manifest;
+  const manifest = entry === null ? null : manifestNamedIn(entry);
   if (manifest === null) return settle(state, request, channel, null);
   const id = expect(state, { for: "manifest", request: request.id, channel });
   state.outbox.push({ kind: "readObject", id, ...manifest });
+}
+
+/** A root that cannot be read is the channel's trouble, not this proxy's. */
+function manifestNamedIn({ value }: MetadataEntry): Root["manifest"] {
+  try {
+    return decodeRoot(value).manifest;
+  } catch {
+    return null;
+  }
 }
 
 /** Null where there is no manifest yet, or none that can be read now. */

@@ -12,10 +12,9 @@ import {
 import { toScore } from "../../index/distance.js";
 import { toIso } from "../../log/timestamp.js";
 import { keysOf, type RowBatch } from "../../rows/columns.js";
-import { decodeRowBatch } from "../../rows/row-batch-codec.js";
 import { type CollectionSchema, type Key, primaryKeyOf } from "../../rows/schema.js";
 import { respond, sessionOf } from "./responding.js";
-import type { KnownCollection, ProxyState, ReadPart, ReadReply, Request } from "./state.js";
+import type { DecodedReply, KnownCollection, ProxyState, ReadPart, Request } from "./state.js";
 
 type Parts = ReadonlyMap<string, ReadPart>;
 
@@ -50,12 +49,12 @@ interface Hit {
 }
 
 function channelHits(
-  reply: Extract<ReadReply, { kind: "SearchChannelReply" }>,
+  reply: Extract<DecodedReply, { kind: "SearchChannelReply" }>,
   collection: KnownCollection,
   request: Request,
   output: Output,
 ) {
-  const batch = batchOf(reply.rows);
+  const { batch } = reply;
   const distances = float64s(reply.distances);
   const channel = readers(batch, collection.schema, output, request.contentType);
   const starts = [0];
@@ -90,7 +89,7 @@ export function respondQuery(
   const output = withKey(outputOf(call, schema), schema);
   const found: { key: Key; row: () => ResultRow }[] = [];
   for (const reply of repliesOf(parts)) {
-    const batch = batchOf(reply.rows);
+    const { batch } = reply;
     if (batch === null) continue;
     const read = rowReader(batch, output, request.contentType);
     keysOf(batch, primaryKeyOf(schema).name).forEach((key, row) => {
@@ -124,13 +123,13 @@ export function countOf(parts: Parts): number {
 export function foundKeys(parts: Parts, { record, schema }: KnownCollection) {
   return record.channels.map((channel, shard) => {
     const reply = parts.get(channel)?.reply;
-    const batch = batchOf(reply?.rows ?? null);
+    const batch = reply?.batch ?? null;
     const keys = batch === null ? [] : keysOf(batch, primaryKeyOf(schema).name);
     return { channel, shard, keys, at: reply?.sequence ?? 0 };
   });
 }
 
-export function repliesOf(parts: Parts): ReadReply[] {
+export function repliesOf(parts: Parts): DecodedReply[] {
   return [...parts.values()].flatMap(({ reply }) => reply ?? []);
 }
 
@@ -158,13 +157,6 @@ function metricOf(call: SearchCall, schema: CollectionSchema) {
   );
   if (field?.metric === undefined) throw new Error("a search over a field without a metric");
   return field.metric;
-}
-
-function batchOf(rows: Uint8Array | null): RowBatch | null {
-  if (rows === null) return null;
-  const decoded = decodeRowBatch(rows);
-  if (!decoded.ok) throw new Error(`the rows of an answer cannot be read: ${decoded.reason}`);
-  return decoded.batch;
 }
 
 /** Copied: the bytes of a message start anywhere, float64 must start at a multiple of eight. */

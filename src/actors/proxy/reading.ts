@@ -17,11 +17,12 @@ import { readVectors } from "../../rows/vector-value.js";
 import type { Now } from "../../system/actor.js";
 import type { ClientError } from "../../system/client-request.js";
 import { refuse } from "./responding.js";
-import type { KnownCollection, ProxyState, ReadPart, ReadReply, Request } from "./state.js";
+import type { DecodedReply, KnownCollection, ProxyState, ReadPart, Request } from "./state.js";
 
 /** When a read is sent again because nobody has answered: to another replica, it is hoped. */
 const hedgesAfterMs = [300, 550];
 const attemptsMax = 6;
+const retryPauseMs = 50;
 /** After the hedges, while the deadline allows: a broker that was restarted forgot the read. */
 const resendAfterMs = 2_000;
 
@@ -207,7 +208,8 @@ function sendPart(
   message: QueryMessage,
   now: Now,
 ): void {
-  parts.set(channel, { message, firstSentAtMs: now.monotonicMs, attempts: 1, reply: null });
+  const firstSentAtMs = now.monotonicMs;
+  parts.set(channel, { message, firstSentAtMs, attempts: 1, retryAtMs: null, reply: null });
   state.outbox.push({ kind: "publish", message, messageId: null });
 }
 
@@ -218,21 +220,24 @@ export function hedge(state: ProxyState, parts: ReadonlyMap<string, ReadPart>, n
     const waitedMs = now.monotonicMs - part.firstSentAtMs;
     const later = (part.attempts - hedgesAfterMs.length) * resendAfterMs;
     const dueMs = hedgesAfterMs[part.attempts - 1] ?? later;
-    if (waitedMs >= dueMs) sendAgain(state, part);
+    const isRetry = part.retryAtMs !== null && now.monotonicMs >= part.retryAtMs;
+    if (isRetry || waitedMs >= dueMs) sendAgain(state, part);
   }
 }
 
 function sendAgain(state: ProxyState, part: ReadPart): void {
   part.message = { ...part.message, attempt: part.attempts };
   part.attempts += 1;
+  part.retryAtMs = null;
   state.outbox.push({ kind: "publish", message: part.message, messageId: null });
 }
 
 /** True when the part has its answer now. A failure that may pass is asked again, a few times. */
-export function applyReadReply(state: ProxyState, part: ReadPart, reply: ReadReply): boolean {
+export function applyReadReply(part: ReadPart, reply: DecodedReply, now: Now): boolean {
   if (part.reply !== null) return false;
   if (reply.failure?.retryable && part.attempts < attemptsMax) {
-    sendAgain(state, part);
+    // At once would be just what a worker that has too much to do does not need.
+    part.retryAtMs ??= now.monotonicMs + retryPauseMs * part.attempts;
     return false;
   }
   part.reply = reply;

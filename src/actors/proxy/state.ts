@@ -5,6 +5,7 @@ import type { MessageOf } from "../../messages/define.js";
 import type { QueryMessage } from "../../messages/query.js";
 import type { CollectionRecord } from "../../messages/records.js";
 import type { QueryChannelReply, SearchChannelReply } from "../../messages/reply.js";
+import type { RowBatch } from "../../rows/columns.js";
 import type { CollectionSchema, Key } from "../../rows/schema.js";
 import type { Effect } from "../../system/actor.js";
 
@@ -42,12 +43,17 @@ export interface Request {
 
 export type ReadReply = MessageOf<typeof SearchChannelReply> | MessageOf<typeof QueryChannelReply>;
 
+/** With its rows, of which no more than the keys may be there. */
+export type DecodedReply = ReadReply & { readonly batch: RowBatch | null };
+
 /** One channel's part of a read: asked again when no answer comes, the first answer counts. */
 export interface ReadPart {
   message: QueryMessage;
   readonly firstSentAtMs: number;
   attempts: number;
-  reply: ReadReply | null;
+  /** After a failure that may pass: when it is asked again, monotonic ms. */
+  retryAtMs: number | null;
+  reply: DecodedReply | null;
 }
 
 /** One shard's entry of a write. */
