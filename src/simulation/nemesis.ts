@@ -13,7 +13,12 @@ const strikes: Readonly<Record<keyof FaultRates, Strike>> = {
     host.crash();
   },
   pause(world) {
-    anyHost(world).pause(pauseMs(world));
+    const forMs = pauseMs(world);
+    const isLong = forMs >= timings.duplicateWindowMs;
+    // Long enough to be forgotten: that is worst where clients' requests come in.
+    const proxies = world.hosts.filter(({ roles }) => roles.includes("proxy"));
+    const host = isLong && world.random.chance(0.6) ? world.random.pick(proxies) : anyHost(world);
+    host.pause(forMs);
   },
   disconnect(world) {
     const host = anyHost(world);

@@ -59,7 +59,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   };
 }
 
-function startHosts(world: World): void {
+export function startHosts(world: World): void {
   const front = ["proxy", "coordinator", "oracle"] as const;
   const back = ["query", "data", "index"] as const;
   for (const [name, roles] of [

@@ -109,13 +109,18 @@ export function scenarioOf(seed: number): Scenario {
   const isCalm = random.chance(0.05);
   if (isCalm) return { ...calmScenario(seed), ...loadOf(random) };
   const rate = (meanMs: number) => (random.chance(0.4) ? meanMs * (0.5 + random.next()) : 0);
+  const load = loadOf(random);
+  const pause = rate(4_000);
+  // A freeze past the duplicate window must end while there is still somebody to see it.
+  const workMs = load.workMs + (pause > 0 ? timings.duplicateWindowMs : 0);
   const odds = (probability: number) => (random.chance(0.4) ? probability * 2 * random.next() : 0);
   return {
-    ...loadOf(random),
+    ...load,
+    workMs,
     seed,
     rates: {
       crash: rate(5_000),
-      pause: rate(4_000),
+      pause,
       disconnect: rate(4_000),
       brokerRestart: rate(9_000),
       objectsAway: rate(8_000),

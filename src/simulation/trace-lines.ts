@@ -17,7 +17,7 @@ function detailsOf(message: AnyMessage): string {
     case "RowsDeleted":
       return `keys=${message.keys.length} evaluatedAt=${message.evaluatedAt}`;
     case "SegmentSealed":
-      return `seen=${message.seen}`;
+      return `through=${message.through}`;
     case "ManifestCommitted":
       return `epoch=${message.epoch} number=${message.number}`;
     case "IndexBuilt":
