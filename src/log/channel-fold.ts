@@ -96,7 +96,7 @@ function eventOf(fold: ChannelFold, entry: LogEntry, message: WalMessage): Chann
       return { kind: "deleted", keys: keysLike(fold.schema, message.keys), bornThrough };
     }
     case "SegmentSealed":
-      return sealedEvent(fold, entry, message.seen);
+      return sealedEvent(fold, message.through ?? entry.sequence - 1, entry);
     case "Ticked":
       return { kind: "ticked" };
   }
@@ -110,12 +110,9 @@ function rowsEvent(fold: ChannelFold, entry: LogEntry, bytes: Uint8Array): Chann
   return { kind: "nothing" };
 }
 
-/** A late seal is harmless: what its writer had seen is closed already. */
-function sealedEvent(fold: ChannelFold, entry: LogEntry, seen: number | null): ChannelEvent {
-  const through = entry.sequence - 1;
-  if (through <= fold.boundary || (seen !== null && seen <= fold.boundary)) {
-    return { kind: "nothing" };
-  }
+/** A late seal is harmless: what it would close is closed. One from the future closes nothing. */
+function sealedEvent(fold: ChannelFold, through: number, entry: LogEntry): ChannelEvent {
+  if (through <= fold.boundary || through >= entry.sequence) return { kind: "nothing" };
   const from = fold.boundary;
   fold.boundary = through;
   return { kind: "sealed", from, through };

@@ -1,13 +1,13 @@
 // Which rows a channel holds and when each was born and died: the fold of a channel's rows.
 import type { Key } from "../rows/schema.js";
-import { addToDigest, emptyDigest, type KeyDigest } from "../storage/key-digest.js";
+import { addToDigest, differenceOf, emptyDigest, type KeyDigest } from "../storage/key-digest.js";
 import type { RowLives } from "../system/compute.js";
 
 /** Rows of (from, through] in log order; whoever holds their vectors may change, these do not. */
 export interface RowRange {
   /** The number by which the search threads know the range. */
   readonly number: number;
-  readonly from: number;
+  from: number;
   /** Null while it grows. */
   through: number | null;
   /** The segment in the manifest that holds the same rows; null before there is one. */
@@ -116,6 +116,45 @@ function grow(range: RowRange): void {
   rowNumbers.set(range.rowNumbers);
   range.lives = larger;
   range.rowNumbers = rowNumbers;
+}
+
+/**
+ * Ends a growing range at `through`: rows born after it move into a growing range of their own,
+ * which is returned; null when there are none. Rows keep their lives.
+ */
+export function closeRange(table: RowTable, range: RowRange, through: number): RowRange | null {
+  range.through = through;
+  const kept = firstBornAfter(range, through);
+  if (kept === range.count) return null;
+  const tail = openRange(table, through, range.lives.born.length);
+  for (let offset = kept; offset < range.count; offset++) moveRow(table, range, offset, tail);
+  range.digest = differenceOf(range.digest, tail.digest);
+  range.keys.length = kept;
+  range.count = kept;
+  range.dead = deadThrough(range, Number.MAX_VALUE);
+  return tail;
+}
+
+function firstBornAfter(range: RowRange, through: number): number {
+  let offset = range.count;
+  while (offset > 0 && (range.lives.born[offset - 1] as number) > through) offset -= 1;
+  return offset;
+}
+
+function moveRow(table: RowTable, range: RowRange, offset: number, into: RowRange): void {
+  const at = into.count++;
+  const key = range.keys[offset] as Key;
+  const sequence = range.lives.born[offset] as number;
+  const died = range.lives.died[offset] as number;
+  const row = range.rowNumbers[offset] as number;
+  into.keys.push(key);
+  into.lives.born[at] = sequence;
+  into.lives.died[at] = died;
+  into.rowNumbers[at] = row;
+  into.digest = addToDigest(into.digest, key, sequence, row);
+  if (died === Number.POSITIVE_INFINITY) {
+    table.live.set(key, into.number * offsetsPerRange + at);
+  } else into.dead += 1;
 }
 
 /** The rows of a compaction's output, before they stand in the table. */

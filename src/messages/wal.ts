@@ -24,12 +24,12 @@ export const RowsDeleted = message("RowsDeleted", "wal.{channel}", "log", {
 });
 
 /**
- * Closes all rows before this entry that no segment has yet. `seen` is its writer's position when
- * it decided so: if that is closed already the seal is late and means nothing. Null: unconditional.
+ * Closes (boundary, through]; at or below the boundary it means nothing, so a late one is
+ * harmless. Null closes all that stands before this entry.
  */
 export const SegmentSealed = message("SegmentSealed", "wal.{channel}", "log", {
   channel,
-  seen: sequence.nullable(),
+  through: sequence.nullable(),
 });
 
 /** A barrier: its writer learns from reading it back that it has seen all that came before. */

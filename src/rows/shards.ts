@@ -1,8 +1,8 @@
 // Which shard a row belongs to: by the hash of its key, so that one key's history is one log.
 import xxhash from "xxhash-wasm";
-import { pickRows } from "./pick-rows.js";
 import { shardOf } from "./auto-id.js";
 import type { RowBatch } from "./columns.js";
+import { pickRows } from "./pick-rows.js";
 import type { Key } from "./schema.js";
 
 const { h32 } = await xxhash();

@@ -27,6 +27,8 @@ export interface GrowableColumns {
   readonly count: number;
   /** Of all but the vector fields; their arrays may be longer than `count`. */
   readonly scalars: ReadonlyMap<string, ScalarColumn>;
+  /** The names of all columns. */
+  readonly fields: readonly string[];
   vectors(field: string): GrowableVectors | undefined;
   /**
    * The batch must fit the schema (`batchMisfit`) and have its key column. Throws `SlabFullError`
@@ -63,6 +65,10 @@ class SchemaColumns implements GrowableColumns {
 
   get scalars(): ReadonlyMap<string, ScalarColumn> {
     return new Map([...this.columns].map(([name, column]) => [name, column.view]));
+  }
+
+  get fields(): readonly string[] {
+    return [...this.columns.keys(), ...this.vectorFields.keys()];
   }
 
   vectors(field: string): GrowableVectors | undefined {

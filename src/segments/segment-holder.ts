@@ -18,21 +18,39 @@ export interface VectorQuery {
 
 export class SegmentHolder {
   readonly columns: GrowableColumns;
+  private readonly schema: CollectionSchema;
+  /** Rows behind these were moved to another holder; null while there is none. */
+  private kept: number | null = null;
   /** Null until the fold has given them: a loaded segment is invisible before. */
   lives: RowLives | null;
   private readonly indexes = new Map<string, HnswIndex>();
 
   constructor(schema: CollectionSchema, lives: RowLives | null, rows = 0) {
+    this.schema = schema;
     this.columns = createGrowableColumns(schema, rows);
     this.lives = lives;
   }
 
   get count(): number {
-    return this.columns.count;
+    return this.kept ?? this.columns.count;
   }
 
   append(batch: RowBatch): void {
+    if (this.kept !== null) throw new Error("the range was closed by a split");
     this.columns.append(batch);
+  }
+
+  /**
+   * Copies the rows behind the first `rowCount` into a new holder and takes no more itself. Reads
+   * that began before go on over all of its rows.
+   */
+  split(rowCount: number, lives: RowLives): SegmentHolder {
+    if (rowCount > this.count) throw new Error(`a split at ${rowCount} of ${this.count} rows`);
+    const tail = new SegmentHolder(this.schema, lives);
+    const offsets = Uint32Array.from({ length: this.count - rowCount }, (_, at) => rowCount + at);
+    tail.append(this.takeRows(offsets, this.columns.fields));
+    this.kept = rowCount;
+    return tail;
   }
 
   /** The rows that a read at position `at` sees, of the first `rowCount`. */

@@ -52,6 +52,7 @@ class ThreadRanges {
     switch (job.kind) {
       case "openRange":
       case "appendRows":
+      case "splitRange":
       case "bindLives":
       case "dropRange":
       case "dropChannel":
@@ -84,7 +85,9 @@ class ThreadRanges {
   private change(
     job: Extract<
       ComputeJob,
-      { kind: "openRange" | "appendRows" | "bindLives" | "dropRange" | "dropChannel" }
+      {
+        kind: "openRange" | "appendRows" | "splitRange" | "bindLives" | "dropRange" | "dropChannel";
+      }
     >,
   ): void {
     const { channel } = job;
@@ -97,6 +100,12 @@ class ThreadRanges {
       }
       case "appendRows":
         return this.append(job);
+      case "splitRange": {
+        const held = this.held.get(channel, job.range);
+        const holder = held.holder.split(job.rowCount, job.lives);
+        this.held.open(channel, job.into, { ...held, holder });
+        return;
+      }
       case "bindLives":
         this.held.get(channel, job.range).holder.lives = job.lives;
         return;

@@ -30,6 +30,11 @@ export function addToDigest(digest: KeyDigest, key: Key, sequence: number, row: 
   return BigInt.asUintN(64, digest + rowHash(key, sequence, row));
 }
 
+/** What is left of a range when the rows of `right` are taken out of it. */
+export function differenceOf(left: KeyDigest, right: KeyDigest): KeyDigest {
+  return BigInt.asUintN(64, left - right);
+}
+
 /** As manifests and messages hold it: 16 hexadecimal digits. */
 export function digestText(digest: KeyDigest): string {
   return digest.toString(16).padStart(16, "0");

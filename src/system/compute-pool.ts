@@ -44,6 +44,7 @@ export function createComputePool(options: ComputePoolOptions): ComputePool {
 }
 
 type PlacedJob = Extract<ComputeJob, { kind: "openRange" | "loadSegment" }>;
+type SplitJob = Extract<ComputeJob, { kind: "splitRange" }>;
 type AppendJob = Extract<ComputeJob, { kind: "appendRows" }>;
 type RangeJob = Extract<ComputeJob, { kind: "bindLives" | "attachIndex" }>;
 
@@ -86,6 +87,8 @@ class ThreadPool implements ComputePool {
         return this.place(job);
       case "appendRows":
         return this.append(job);
+      case "splitRange":
+        return this.split(job);
       case "bindLives":
       case "attachIndex":
         return this.toRange(job);
@@ -149,6 +152,15 @@ class ThreadPool implements ComputePool {
     return this.changing(route, () =>
       this.entries.during(bytes, () => this.resultOf(route.thread, job)),
     );
+  }
+
+  /** The new range stands where its rows are. */
+  private async split(job: SplitJob): Promise<ComputeResult> {
+    const { channel, range, into } = job;
+    const { thread, keyField } = this.routeOf(channel, range);
+    const route = this.routes.assign(channel, into, keyField, (other) => other === thread);
+    if (route === null) throw new UnknownRangeError(channel, range);
+    return this.changing(route, () => this.resultOf(thread, job));
   }
 
   private async toRange(job: RangeJob): Promise<ComputeResult> {

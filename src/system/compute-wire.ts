@@ -45,6 +45,7 @@ type View = Uint8Array | Float64Array | Uint32Array | BigUint64Array | BigInt64A
 export function packJob(job: ShortJob): Packed<ComputeJob> {
   switch (job.kind) {
     case "openRange":
+    case "splitRange":
     case "bindLives":
       assertShared(job.lives);
       return { value: job, transfers: [] };

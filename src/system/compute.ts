@@ -43,6 +43,15 @@ export type ComputeJob =
       entry: GrowingEntry;
       lives: RowLives | null;
     }
+  /** Rows behind the first `rowCount` of a holder move into a new one, in the same thread. */
+  | {
+      kind: "splitRange";
+      channel: string;
+      range: number;
+      rowCount: number;
+      into: number;
+      lives: RowLives;
+    }
   /** Open a holder from the object of a segment; answers with its keys and births. */
   | {
       kind: "loadSegment";

@@ -32,11 +32,11 @@ function entry(sequence: number, kind: string, body: Uint8Array, more: Partial<L
 }
 const tick = (sequence: number, more: Partial<LogEntry> = {}) =>
   entry(sequence, "Ticked", Ticked.encode(Ticked.create({ channel: "c" })), more);
-const seal = (sequence: number, seen: number | null) =>
+const seal = (sequence: number, through: number | null) =>
   entry(
     sequence,
     "SegmentSealed",
-    SegmentSealed.encode(SegmentSealed.create({ channel: "c", seen })),
+    SegmentSealed.encode(SegmentSealed.create({ channel: "c", through })),
   );
 
 function rows(dimension: number): Uint8Array {
@@ -80,14 +80,16 @@ describe("channel fold", () => {
     expect(fold.position.sequence).toBe(3);
   });
 
-  it("closes what stands before a seal, once; a late seal means nothing", () => {
+  it("closes up to where a seal says, once; a late seal means nothing", () => {
     const fold = startFold("c", schema, null);
     foldEntry(fold, tick(1));
-    expect(foldEntry(fold, seal(2, 1))).toEqual({ kind: "sealed", from: 0, through: 1 });
-    foldEntry(fold, tick(3));
+    foldEntry(fold, tick(2));
+    expect(foldEntry(fold, seal(3, 1))).toEqual({ kind: "sealed", from: 0, through: 1 });
     expect(foldEntry(fold, seal(4, 1))).toEqual({ kind: "nothing" });
-    expect(foldEntry(fold, seal(5, 3))).toEqual({ kind: "sealed", from: 1, through: 4 });
-    expect(foldEntry(fold, seal(6, null))).toEqual({ kind: "sealed", from: 4, through: 5 });
+    expect(foldEntry(fold, seal(5, 3))).toEqual({ kind: "sealed", from: 1, through: 3 });
+    expect(foldEntry(fold, seal(6, null))).toEqual({ kind: "sealed", from: 3, through: 5 });
+    // What is not in the log yet cannot have been meant.
+    expect(foldEntry(fold, seal(7, 9))).toEqual({ kind: "nothing" });
   });
 
   it("bounds a delete by filter at the position where the filter was evaluated", () => {

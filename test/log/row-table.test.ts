@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   bear,
+  closeRange,
   createRowTable,
   deadThrough,
   kill,
@@ -58,8 +59,9 @@ function run(steps: readonly { kind: string; key: bigint; lag: number }[]) {
       if (live && live.born <= bornThrough) live.died = sequence;
       kill(table, key, sequence, bornThrough);
     } else if (range.count > 0) {
-      range.through = sequence - 1;
-      range = openRange(table, sequence - 1, 1);
+      const through = sequence - 1 - lag;
+      if ((range.lives.born[0] ?? 0) > through) range.from = through;
+      else range = closeRange(table, range, through) ?? openRange(table, through, 1);
     }
   });
   return { table, rows, last: steps.length };

@@ -1,17 +1,11 @@
 // Writes a sealed range as one immutable object, and its deletes as another.
+
+import type { SealedRange } from "../../log/open-range.js";
 import { segmentObjectKey, sha256Hex, tombstonesObjectKey } from "../../storage/keys.js";
 import { encodeTombstones } from "../../storage/tombstones-file.js";
 import type { Now } from "../../system/actor.js";
 import type { ComputeResult } from "../../system/compute.js";
-import {
-  compute,
-  type DataWorkerState,
-  epochOf,
-  expect,
-  type Flush,
-  type SealedRange,
-  schemaOf,
-} from "./state.js";
+import { compute, type DataWorkerState, epochOf, expect, type Flush, schemaOf } from "./state.js";
 
 const retryMs = 1_000;
 

@@ -1,34 +1,20 @@
 // Folds the channel's log into the open range, and closes it where the log says so.
-import { type ChannelFold, foldEntry } from "../../log/channel-fold.js";
+import { type ChannelEvent, type ChannelFold, foldEntry } from "../../log/channel-fold.js";
+import { addEntry, cutRange, type FoldedEntry } from "../../log/open-range.js";
 import type { LogEntry, Now } from "../../system/actor.js";
 import { forgetLostSeal } from "./sealing.js";
-import { type Checkpoint, type DataWorkerState, emptyRange, type FlushRequest } from "./state.js";
+import type { DataWorkerState, FlushRequest } from "./state.js";
 
 export function applyEntry(state: DataWorkerState, entry: LogEntry, now: Now): void {
   const fold = state.fold;
   if (fold === null) throw new Error("a log entry before the fold began");
-  const before = checkpointOf(fold);
   const event = foldEntry(fold, entry);
   const isSeal = entry.kind === "SegmentSealed";
-  if (!isSeal) noteChange(state, now);
-  if (event.kind === "rows") {
-    const { bytes: rows, batch } = event;
-    const { sequence } = entry;
-    state.open.entries.push({ sequence, commit: fold.commit, rows, count: batch.count });
-    state.open.rows += batch.count;
-    state.open.bytes += rows.byteLength;
-  }
-  if (event.kind === "deleted") {
-    for (const key of event.keys) {
-      const { bornThrough } = event;
-      const { sequence } = entry;
-      state.open.tombstones.push({ key, sequence, bornThrough, commit: fold.commit });
-    }
-    state.open.bytes += entry.body.byteLength;
-  }
+  addEntry(state.open, foldedEntry(fold, entry, event, now));
   if (event.kind === "sealed") {
-    state.sealed.push({ ...state.open, checkpoint: before });
-    state.open = emptyRange(fold.boundary);
+    const { sealed, open } = cutRange(state.open, event.through);
+    state.sealed.push(sealed);
+    state.open = open;
   }
   if (isSeal) noteSeal(state, fold, entry);
   forgetLostSeal(state);
@@ -36,13 +22,24 @@ export function applyEntry(state: DataWorkerState, entry: LogEntry, now: Now): v
   if (state.phase === "replaying" && entry.sequence >= state.replayThrough) state.phase = "owning";
 }
 
-function checkpointOf(fold: ChannelFold): Checkpoint {
-  return { ...fold.position, commit: fold.commit };
-}
-
-function noteChange(state: DataWorkerState, now: Now): void {
-  if (state.open.changes === 0) state.open.openedAtMs = now.monotonicMs;
-  state.open.changes += 1;
+function foldedEntry(
+  fold: ChannelFold,
+  entry: LogEntry,
+  event: ChannelEvent,
+  now: Now,
+): FoldedEntry {
+  const at = { ...fold.position, commit: fold.commit };
+  const { sequence, commit } = at;
+  const isSeal = entry.kind === "SegmentSealed";
+  const folded = { at, foldedAtMs: now.monotonicMs, isSeal, rows: null, tombstones: [], bytes: 0 };
+  if (event.kind === "rows") {
+    const rows = { sequence, commit, rows: event.bytes, count: event.batch.count };
+    return { ...folded, rows, bytes: event.bytes.byteLength };
+  }
+  if (event.kind !== "deleted") return folded;
+  const { bornThrough } = event;
+  const tombstones = event.keys.map((key) => ({ key, sequence, bornThrough, commit }));
+  return { ...folded, tombstones, bytes: entry.body.byteLength };
 }
 
 /** Reading the own seal back settles what it was appended for. */

@@ -1,8 +1,10 @@
 // Computes the manifest that follows from the last one and what has become ready since.
+
+import type { Checkpoint } from "../../log/open-range.js";
 import { fromMs } from "../../log/timestamp.js";
 import type { Manifest, ManifestSegment, ManifestTombstones } from "../../storage/manifest.js";
 import type { Now } from "../../system/actor.js";
-import type { Change, Checkpoint } from "./state.js";
+import type { Change } from "./state.js";
 
 export interface Channel {
   readonly collectionId: string;

@@ -22,16 +22,29 @@ export function decideSeal(state: DataWorkerState, now: Now): void {
   const request = `${state.incarnation}-seal-${state.nextId}`;
   state.seal = { request, sentAtMs: now.monotonicMs, sequence: null };
   for (const flush of asked) flush.sealRequest = request;
-  const seen = asked.length > 0 ? null : (state.fold?.position.sequence ?? 0);
+  const through = asked.length > 0 ? null : throughOf(state);
   state.outbox.push({
     kind: "append",
     id: expect(state, { for: "seal", request }),
-    message: SegmentSealed.create({ channel: state.settings.channel, seen }),
+    message: SegmentSealed.create({ channel: state.settings.channel, through }),
     stamp: 0n,
     request,
     messageId: request,
     connection: null,
   });
+}
+
+/** Only as far as the thresholds ask, however far the fold has gone since. */
+function throughOf({ open, record, fold }: DataWorkerState): number {
+  const { sealRows = 0, sealBytes = 0 } = record?.settings.thresholds ?? {};
+  let rows = 0;
+  let bytes = 0;
+  for (const entry of open.folded) {
+    rows += entry.rows?.count ?? 0;
+    bytes += entry.bytes;
+    if (rows >= sealRows || bytes >= sealBytes) return entry.at.sequence;
+  }
+  return fold?.position.sequence ?? 0;
 }
 
 function isDue(state: DataWorkerState, now: Now): boolean {

@@ -1,14 +1,19 @@
 // What a data worker knows: the open range, sealed ranges to flush, changes to commit.
 import type { ChannelFold } from "../../log/channel-fold.js";
+import {
+  type Checkpoint,
+  emptyRange,
+  type OpenRange,
+  type SealedRange,
+} from "../../log/open-range.js";
 import type { FlushChannel } from "../../messages/command.js";
 import type { ObjectReference } from "../../messages/control.js";
 import type { MessageOf } from "../../messages/define.js";
 import type { CollectionRecord } from "../../messages/records.js";
 import type { CollectionSchema } from "../../rows/schema.js";
 import type { Manifest, ManifestIndex, ManifestSegment, Root } from "../../storage/manifest.js";
-import type { Tombstone } from "../../storage/tombstones-file.js";
 import type { DeliveryId, Effect } from "../../system/actor.js";
-import type { ComputeJob, GrowingEntry } from "../../system/compute.js";
+import type { ComputeJob } from "../../system/compute.js";
 
 export interface DataWorkerSettings {
   readonly host: string;
@@ -23,30 +28,6 @@ export interface DataWorkerSettings {
 }
 
 export type Phase = "starting" | "taking-over" | "replaying" | "owning" | "damaged" | "stopping";
-
-/** A place in the log that a manifest can start from. */
-export interface Checkpoint {
-  readonly sequence: number;
-  readonly appendedAtUs: number;
-  readonly commit: bigint;
-}
-
-/** What was folded since the boundary, or of a range that was sealed and is not flushed yet. */
-export interface OpenRange {
-  from: number;
-  entries: GrowingEntry[];
-  tombstones: Tombstone[];
-  rows: number;
-  bytes: number;
-  /** Entries but for seals: ticks too, so that the checkpoint moves over them in the end. */
-  changes: number;
-  /** When the first change was folded, monotonic ms. */
-  openedAtMs: number;
-}
-
-export interface SealedRange extends Readonly<OpenRange> {
-  readonly checkpoint: Checkpoint;
-}
 
 /** What is ready to go into the next manifest. */
 export type Change =
@@ -161,10 +142,6 @@ export interface DataWorkerState {
   readonly pending: Map<string, Purpose>;
   nextId: number;
   outbox: Effect[];
-}
-
-export function emptyRange(from: number): OpenRange {
-  return { from, entries: [], tombstones: [], rows: 0, bytes: 0, changes: 0, openedAtMs: 0 };
 }
 
 export function initialState(settings: DataWorkerSettings): DataWorkerState {

@@ -1,5 +1,6 @@
 // Takes a channel over: a compare-and-set of its root with a higher epoch, then the replay.
 import { startFold } from "../../log/channel-fold.js";
+import { emptyRange } from "../../log/open-range.js";
 import {
   DeadRowsCounted,
   IndexBuilt,
@@ -10,7 +11,7 @@ import {
 import { collectionRecord, decodeRecord } from "../../messages/records.js";
 import { decodeManifest, decodeRoot, encodeRoot, rootKey } from "../../storage/manifest.js";
 import type { MetadataEntry, Now } from "../../system/actor.js";
-import { type DataWorkerState, emptyRange, expect, fail, schemaOf } from "./state.js";
+import { type DataWorkerState, expect, fail, schemaOf } from "./state.js";
 
 /** Heard from the oldest on, once the manifest tells what they are about: indexes are dear. */
 export const indexAnnouncements = [IndexBuilt, IndexDamaged] as const;

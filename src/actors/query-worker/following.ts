@@ -1,7 +1,7 @@
 // Follows the channel's log: rows are born, die and are handed to the search threads.
 import { readBarrierBack } from "../../log/barrier.js";
 import { type ChannelEvent, type ChannelFold, foldEntry } from "../../log/channel-fold.js";
-import { bear, kill, openRange, type RowRange } from "../../log/row-table.js";
+import { bear, closeRange, kill, openRange, type RowRange } from "../../log/row-table.js";
 import { record } from "../../log/timeline.js";
 import { autoId } from "../../rows/auto-id.js";
 import { keysOf, type RowBatch } from "../../rows/columns.js";
@@ -111,7 +111,19 @@ function startGrowingRange(state: QueryWorkerState, fold: ChannelFold): RowRange
   return range;
 }
 
+/** Rows that came between the boundary and its seal grow on in a range of their own. */
 function closeGrowingRange(state: QueryWorkerState, through: number): void {
   const range = growingRange(state);
-  if (range !== undefined) range.through = through;
+  if (range === undefined) return;
+  if ((range.lives.born[0] ?? 0) > through) {
+    range.from = through;
+    return;
+  }
+  const tail = closeRange(state.table, range, through);
+  if (tail === null) return;
+  const { channel } = state.settings;
+  const { number: into, lives } = tail;
+  const { number, count: rowCount } = range;
+  const job = { kind: "splitRange", channel, range: number, rowCount, into, lives } as const;
+  compute(state, job, { for: "holder" });
 }
