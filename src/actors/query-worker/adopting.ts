@@ -25,12 +25,15 @@ export function startAdopting(state: QueryWorkerState, bytes: Uint8Array): void 
   continueAdopting(state);
 }
 
-/** Goes on as far as the fold allows: a manifest ahead of the own position has to wait. */
+/**
+ * Goes on as far as the fold allows: a manifest ahead of the own boundary has to wait, since the
+ * range of its last segment still grows here until the seal is read.
+ */
 export function continueAdopting(state: QueryWorkerState): void {
   const { adoption, fold } = state;
   if (adoption === null || fold === null) return;
   if (adoption.waiting > 0 || state.indexesWaiting > 0) return;
-  if (fold.position.sequence < adoption.manifest.checkpoint.sequence) return;
+  if (fold.boundary < adoption.manifest.checkpoint.sequence) return;
   const foreign = adoption.manifest.segments.filter((segment) => !isHeld(state, segment));
   const missing = foreign.filter((segment) => !adoption.loaded.has(segment.id));
   if (missing.length === 0) return finishAdopting(state, adoption, foreign);
