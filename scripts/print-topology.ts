@@ -7,6 +7,7 @@ import { proxy } from "../src/actors/proxy.js";
 import { queryWorker } from "../src/actors/query-worker.js";
 import { timestampOracle } from "../src/actors/timestamp-oracle.js";
 import { type AnyDefinition, allMessages } from "../src/messages/catalogue.js";
+import { hostMessages } from "../src/system/channel-actors.js";
 
 interface Declared {
   readonly name: string;
@@ -21,6 +22,7 @@ export const actors: readonly Declared[] = [
   queryWorker,
   dataWorker,
   indexWorker,
+  hostMessages,
 ];
 
 export interface TopologyRow {

@@ -22,6 +22,9 @@ interface Held {
   isLeaving: boolean;
 }
 
+/** What a host itself hears, beside its actors: where channels are placed. */
+export const hostMessages = { name: "host", accepts: [AssignmentsChanged], emits: [] } as const;
+
 export class ChannelActors {
   readonly #roles: readonly ChannelRole[];
   readonly #context: ActorContext;
@@ -45,7 +48,7 @@ export class ChannelActors {
   start(): void {
     if (this.#roles.length === 0) return;
     this.#stopListening = this.#ports.bus.announcements.listen({
-      definitions: [AssignmentsChanged],
+      definitions: hostMessages.accepts,
       token: null,
       from: "new",
       announced: async () => this.#listSoon(),
