@@ -55,7 +55,7 @@ function inputOf({ id: segmentId, from, through, object }: ManifestSegment) {
 
 /**
  * Taken is the first output that this epoch asked for, while its inputs all stand side by side in
- * the manifest. What an earlier epoch had asked for may be deleted as nobody's at any time, and with
+ * the manifest. What an earlier epoch had asked for may be deleted as nobody's at any time: with
  * the inputs its rows would be gone.
  */
 export function applyCompacted(
