@@ -3,9 +3,9 @@ import { pathToFileURL } from "node:url";
 import { SingleBar } from "cli-progress";
 import Table from "cli-table3";
 import { Command, InvalidArgumentError } from "commander";
-import type { Mutant } from "../src/simulation/mutant.js";
 import { findMutant, mutants } from "../src/simulation/mutants/all.js";
-import { runSeed, type SeedResult } from "../src/simulation/run-seed.js";
+import type { SeedResult } from "../src/simulation/run-seed.js";
+import { runSeeds, type SeedRange } from "./simulate/run-seeds.js";
 
 interface Options {
   readonly seeds: number;
@@ -26,32 +26,29 @@ interface Runs {
 
 const firstSeed = 1;
 
-async function runSeeds(
-  range: { from: number; count: number },
-  options: { mutant: Mutant | null; keepsTrace: boolean; untilFirst: boolean },
-): Promise<Runs> {
+async function run(range: SeedRange, bug: string | null, options: Options): Promise<Runs> {
   const bar = new SingleBar({
     format: "{bar} {value}/{total} seeds, {rate}/s, {eta_formatted} left",
   });
   const startedAt = performance.now();
   if (process.stderr.isTTY) bar.start(range.count, 0, { rate: "0" });
   const failed: SeedResult[] = [];
-  let [seeds, steps, acknowledged, answered] = [0, 0, 0, 0];
-  for (let seed = range.from; seed < range.from + range.count; seed += 1) {
-    const result = await runSeed({ seed, ...options });
-    seeds += 1;
-    steps += result.steps;
-    acknowledged += result.counts.acknowledged;
-    answered += result.counts.answered;
-    const rate = ((seeds * 1_000) / (performance.now() - startedAt)).toFixed(1);
-    bar.update(seeds, { rate });
-    if (options.keepsTrace) console.log(result.lines.join("\n"));
-    if (result.violation === null) continue;
-    failed.push(result);
-    if (options.untilFirst) break;
-  }
+  const amounts = { seeds: 0, steps: 0, acknowledged: 0, answered: 0 };
+  const onResult = (result: SeedResult) => {
+    amounts.seeds += 1;
+    amounts.steps += result.steps;
+    amounts.acknowledged += result.counts.acknowledged;
+    amounts.answered += result.counts.answered;
+    const rate = ((amounts.seeds * 1_000) / (performance.now() - startedAt)).toFixed(1);
+    bar.update(amounts.seeds, { rate });
+    if (result.violation !== null) failed.push(result);
+    for (const line of result.lines) console.log(line);
+  };
+  const keepsTrace = options.trace === true;
+  await runSeeds(range, { bug, keepsTrace, untilFirst: bug !== null, onResult });
   bar.stop();
-  return { seeds, steps, acknowledged, answered, failed };
+  failed.sort((a, b) => a.seed - b.seed);
+  return { ...amounts, failed };
 }
 
 function show({ seed, violation, hash, virtualMs }: SeedResult, bug: string | undefined): void {
@@ -62,21 +59,19 @@ function show({ seed, violation, hash, virtualMs }: SeedResult, bug: string | un
 }
 
 async function simulate(options: Options): Promise<number> {
-  const { bug, seed, trace: keepsTrace = false } = options;
-  const mutant = bug === undefined ? null : findMutant(bug);
-  if (mutant === undefined) {
+  const { bug, seed } = options;
+  if (bug !== undefined && findMutant(bug) === undefined) {
     console.error(
       `no planted bug '${bug}': there are ${mutants.map(({ name }) => name).join(", ")}`,
     );
     return 2;
   }
   const range = { from: seed ?? firstSeed, count: seed === undefined ? options.seeds : 1 };
-  const runs = await runSeeds(range, { mutant, keepsTrace, untilFirst: mutant !== null });
-  const { failed, ...amounts } = runs;
+  const { failed, ...amounts } = await run(range, bug ?? null, options);
   for (const result of failed) show(result, bug);
   const [first] = failed;
   const figures = { ...amounts, violations: failed.length };
-  if (mutant === null) {
+  if (bug === undefined) {
     console.log(JSON.stringify(figures));
     return first === undefined ? 0 : 1;
   }
@@ -85,16 +80,21 @@ async function simulate(options: Options): Promise<number> {
   return caught ? 0 : 1;
 }
 
-async function simulatePlantedBugs({ seeds }: Options): Promise<number> {
+async function simulatePlantedBugs(options: Options): Promise<number> {
   const table = new Table({ head: ["planted bug", "found", "seeds needed", "as"] });
   let caught = 0;
   for (const mutant of mutants) {
-    const range = { from: firstSeed, count: seeds };
-    const runs = await runSeeds(range, { mutant, keepsTrace: false, untilFirst: true });
-    const [first] = runs.failed;
+    const range = { from: firstSeed, count: options.seeds };
+    const { failed, seeds } = await run(range, mutant.name, options);
+    const [first] = failed;
     if (first !== undefined) caught += 1;
     const found = first === undefined ? "no" : "yes";
-    table.push([mutant.name, found, runs.seeds, (first?.violation ?? "").slice(0, 70)]);
+    table.push([
+      mutant.name,
+      found,
+      first === undefined ? seeds : first.seed - firstSeed + 1,
+      (first?.violation ?? "").slice(0, 70),
+    ]);
   }
   console.log(table.toString());
   console.log(JSON.stringify({ planted: mutants.length, caught }));

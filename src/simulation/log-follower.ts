@@ -1,10 +1,16 @@
 // One reader of one channel's log inside a process: in order, from a position on, over reconnects.
 import type { LogPosition } from "../system/actor.js";
 import type { RunningActor } from "./running-actor.js";
+import { timings } from "./scenario.js";
 import { entryAt, type StoredLog } from "./stored-log.js";
+import type { World } from "./world.js";
 
-/** A replica that is busy or far away falls behind the others. */
-const lagMsMax = 3_000;
+/** A replica that is busy or far away falls behind the others, seldom behind two purges. */
+function lagMs(world: World): number {
+  if (!world.strikes("followerLags")) return 0;
+  const { random } = world;
+  return random.next() * (random.chance(0.1) ? 2 * timings.duplicateWindowMs : 3_000);
+}
 
 export class LogFollower {
   readonly #actor: RunningActor;
@@ -79,8 +85,7 @@ export class LogFollower {
     this.#isBusy = true;
     const opening = this.#opening;
     const { world } = host;
-    const lagMs = world.strikes("followerLags") ? world.random.next() * lagMsMax : 0;
-    host.receive(lagMs + world.delay(), () => {
+    host.receive(lagMs(world) + world.delay(), () => {
       if (opening !== this.#opening || this.#isOver) return;
       this.#isBusy = false;
       this.#position = { sequence: entry.sequence, appendedAtUs: entry.appendedAtUs };

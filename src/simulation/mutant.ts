@@ -1,5 +1,6 @@
 // The seam through which a simulation plants a bug: nothing outside a simulation knows of it.
 import type { Effect, Now, Outcome } from "../system/actor.js";
+import type { Scenario } from "./scenario.js";
 
 /** Whose state or effect it is. */
 export interface Whose {
@@ -15,6 +16,8 @@ export interface Mutant {
   readonly name: string;
   /** What it does wrong, and which incident it stands for. */
   readonly about: string;
+  /** Makes the circumstances in which it does harm more frequent; right code bears them as well. */
+  provoke?(scenario: Scenario): Scenario;
   /** Replaces the outcome that an actor is told. */
   outcome?(outcome: Outcome, whose: Whose): Outcome;
   beforeApply?(outcome: Outcome, whose: Whose): void;

@@ -34,7 +34,8 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { seed, mutant = null, keepsTrace = false } = options;
   const trace = createTrace(keepsTrace);
   const auditor = new Auditor();
-  const world = new World(options.scenario ?? scenarioOf(seed), trace, mutant, auditor);
+  const scenario = options.scenario ?? provokedScenario(seed, mutant);
+  const world = new World(scenario, trace, mutant, auditor);
   auditor.watch(world);
   const gateway = new Gateway(world);
   const workload = new Workload({ world, gateway });
@@ -57,6 +58,12 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     counts: workload.counts,
     lines: trace.lines,
   };
+}
+
+/** The scenario of a seed, with what provokes this planted bug. */
+export function provokedScenario(seed: number, mutant: Mutant | null): Scenario {
+  const scenario = scenarioOf(seed);
+  return mutant?.provoke?.(scenario) ?? scenario;
 }
 
 export function startHosts(world: World): void {

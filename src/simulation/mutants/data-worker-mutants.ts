@@ -61,6 +61,13 @@ export const rootBeforeObjects: Mutant = {
 export const collectWithoutGrace: Mutant = {
   name: "collect-without-grace",
   about: "objects that no manifest names are deleted at once",
+  provoke: (scenario) => ({
+    ...scenario,
+    clients: 4,
+    pauseBetweenMs: 60,
+    sealRows: 4,
+    odds: { ...scenario.odds, slow: 0.3 },
+  }),
   settings: (actor, settings) =>
     actor === "data-worker" ? { ...settings, objectGraceMs: 0 } : settings,
 };
@@ -84,6 +91,11 @@ export const blindCommits: Mutant = {
 export const dropByName: Mutant = {
   name: "drop-by-name",
   about: "a drop is executed on whatever has the name",
+  provoke: (scenario) => ({
+    ...scenario,
+    dropsCollections: true,
+    odds: { ...scenario.odds, deliveryRepeated: 0.2 },
+  }),
   outcome(outcome, { actor, state }) {
     if (outcome.kind !== "Delivered" || actor !== "coordinator") return outcome;
     const { message } = outcome;

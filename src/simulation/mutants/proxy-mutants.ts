@@ -6,6 +6,13 @@ import type { Mutant } from "../mutant.js";
 export const appendAfterReconnect: Mutant = {
   name: "append-after-reconnect",
   about: "a write outlives the connection on which its request came",
+  provoke: (scenario) => ({
+    ...scenario,
+    clients: 4,
+    workMs: 30_000,
+    pauseBetweenMs: 100,
+    rates: { ...scenario.rates, pause: 2_000 },
+  }),
   effect: (effect) => (effect.kind === "append" ? { ...effect, connection: null } : effect),
 };
 

@@ -21,6 +21,12 @@ export const joinBarrierInFlight: Mutant = {
 export const boundedByWatermark: Mutant = {
   name: "bounded-by-watermark",
   about: "the age of rows is taken from their commit timestamps",
+  provoke: (scenario) => ({
+    ...scenario,
+    clients: 4,
+    rates: { ...scenario.rates, clockJump: 1_500 },
+    odds: { ...scenario.odds, followerLags: 0.05 },
+  }),
   beforeApply(_outcome, { actor, state, now }) {
     if (actor !== "query-worker") return;
     const worker = state as QueryWorkerState;
@@ -37,6 +43,14 @@ export const boundedByWatermark: Mutant = {
 export const noHoleCheck: Mutant = {
   name: "no-hole-check",
   about: "entries that were purged before they were read are passed over in silence",
+  provoke: (scenario) => ({
+    ...scenario,
+    workMs: 45_000,
+    replicas: 2,
+    sealAgeMs: 800,
+    rates: { ...scenario.rates, pause: 5_000 },
+    odds: { ...scenario.odds, followerLags: 0.02 },
+  }),
   host: { skipsHoles: true },
   beforeApply(outcome, { state }) {
     if (outcome.kind !== "LogEntryRead" || !("fold" in state) || state.fold === null) return;
@@ -49,6 +63,12 @@ export const noHoleCheck: Mutant = {
 export const compareSequenceOnly: Mutant = {
   name: "compare-sequence-only",
   about: "a reader does not compare the entry at its position with what it applied",
+  provoke: (scenario) => ({
+    ...scenario,
+    workMs: 30_000,
+    losesTails: true,
+    rates: { ...scenario.rates, brokerRestart: 5_000 },
+  }),
   host: { comparesSequenceOnly: true },
 };
 
@@ -81,6 +101,11 @@ export const tombstonesNotLoaded: Mutant = {
 export const stampNotClamped: Mutant = {
   name: "stamp-not-clamped",
   about: "commit timestamps follow the writers' clocks, whatever the broker's says",
+  provoke: (scenario) => ({
+    ...scenario,
+    asOfWindowMs: 8_000,
+    rates: { ...scenario.rates, clockJump: 3_000 },
+  }),
   outcome(outcome, { actor }) {
     if (outcome.kind !== "LogEntryRead" || actor !== "query-worker") return outcome;
     const { entry } = outcome;
