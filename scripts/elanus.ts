@@ -3,11 +3,15 @@
 import { Command } from "commander";
 import { type Configuration, ConfigurationError, loadConfiguration } from "../src/system/config.js";
 import { DataDirInUse } from "../src/system/data-dir-lock.js";
+import { NatsDoesNotStart } from "../src/system/nats-process.js";
 import { packageVersion } from "../src/system/package-version.js";
 import { runDev } from "./elanus/dev.js";
 import { runDoctor } from "./elanus/doctor.js";
 import { runHost } from "./elanus/host.js";
 import { runStatus } from "./elanus/status.js";
+
+/** Whoever runs the command can mend these: they need no stack. */
+const operatorErrors = [ConfigurationError, DataDirInUse, NatsDoesNotStart];
 
 type Run = (configuration: Configuration, asJson: boolean) => Promise<number>;
 
@@ -61,8 +65,8 @@ async function runWith(run: Run, options: Record<string, unknown>): Promise<numb
     const configuration = loadConfiguration({ flags, environment: process.env, file });
     return await run(configuration, json === true);
   } catch (error) {
-    if (!(error instanceof ConfigurationError || error instanceof DataDirInUse)) throw error;
-    console.error(error.message);
+    if (!operatorErrors.some((kind) => error instanceof kind)) throw error;
+    console.error((error as Error).message);
     return 1;
   }
 }

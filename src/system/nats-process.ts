@@ -24,6 +24,11 @@ export interface NatsProcess {
   stop(): Promise<void>;
 }
 
+/** With what the server said, and what to do where that is known. */
+export class NatsDoesNotStart extends Error {
+  override readonly name = "NatsDoesNotStart";
+}
+
 const startTimeoutMs = 30_000;
 const stopTimeoutMs = 5_000;
 const restartDelayMs = { min: 100, max: 5_000 };
@@ -182,8 +187,14 @@ async function launch(program: string, place: Place): Promise<Server> {
     await delay(20);
   }
   await endServer(server);
-  const said = `${complaint}${endOfLog(join(directory, "nats-server.log"))}`.trim();
-  throw new Error(`nats-server does not start on port ${port} (${await ended}): ${said}`);
+  throw new NatsDoesNotStart(await explanation(server, port, `${complaint}${endOfLog(directory)}`));
+}
+
+async function explanation(server: Server, port: number, said: string): Promise<string> {
+  if (said.includes("address already in use")) {
+    return `port ${port} is in use: choose another with --port, or 0 for a free one`;
+  }
+  return `nats-server does not start on port ${port} (${await server.ended}): ${said.trim()}`;
 }
 
 /** The name of the NATS server that says hello on this port. */
@@ -237,9 +248,10 @@ function readOrphan(directory: string): { pid: number; port: number; name: strin
   }
 }
 
-function endOfLog(file: string): string {
+function endOfLog(directory: string): string {
   try {
-    return readFileSync(file, "utf8").split("\n").slice(-5).join("\n");
+    const log = readFileSync(join(directory, "nats-server.log"), "utf8");
+    return log.split("\n").slice(-3).join("\n");
   } catch {
     return "";
   }

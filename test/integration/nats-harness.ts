@@ -27,6 +27,9 @@ export async function startHarness(): Promise<NatsHarness> {
   let server = await startNatsProcess({ directory, port: 0, program, report });
   const { port, url } = server;
   const links: NatsLink[] = [];
+  // A run that is interrupted must not leave a server behind.
+  const killAtExit = () => void (server.pid !== undefined && process.kill(server.pid, "SIGKILL"));
+  process.once("exit", killAtExit);
   return {
     url,
     directory,
@@ -48,6 +51,7 @@ export async function startHarness(): Promise<NatsHarness> {
     async close() {
       for (const link of links) await link.close();
       await server.stop();
+      process.off("exit", killAtExit);
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,442 @@
+// Bad input of every sort, as any NATS client could send it: a typed error, and nothing written.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ElanusClient } from "../../../src/client/connect.js";
+import { packMessage, unpackMessage } from "../../../src/contract/message-pack.js";
+import type { NatsLink } from "../../../src/system/nats.js";
+import { startCluster, type TestCluster } from "./cluster.js";
+
+let cluster: TestCluster;
+let client: ElanusClient;
+let link: NatsLink;
+let pids: readonly number[];
+
+const good = { id: 1, name: "kite", small: 5, v: [1, 0, 0, 0] };
+const rowsStored = 1;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  client = await cluster.client();
+  link = await cluster.link();
+  await client.createCollection({
+    name: "docs",
+    fields: [
+      { name: "id", type: "Int64", primaryKey: true },
+      { name: "name", type: "VarChar", maxLength: 8 },
+      { name: "small", type: "Int8" },
+      { name: "text", type: "VarChar", nullable: true },
+      { name: "v", type: "FloatVector", dimension: 4 },
+    ],
+  });
+  await client.collection("docs").insert([good]);
+  pids = await pidsOf();
+});
+afterAll(() => cluster.close());
+
+async function pidsOf(): Promise<readonly number[]> {
+  const hosts = await cluster.hosts();
+  return [cluster.natsPid(), ...hosts.map(({ pid }) => pid)].sort();
+}
+
+interface Answer {
+  readonly code: string | undefined;
+  readonly text: string | undefined;
+  readonly contentType: string | undefined;
+  readonly body: Record<string, unknown>;
+}
+
+type Encoding = "json" | "msgpack";
+
+async function ask(subject: string, body: Uint8Array, encoding: Encoding): Promise<Answer> {
+  const headers = { "Content-Type": `application/${encoding}` };
+  const result = await link.request(`elanus.v1.${subject}`, body, { headers, timeoutMs: 20_000 });
+  if (result.kind !== "ok") throw new Error(`${subject}: ${result.kind} (${result.detail})`);
+  const { message } = result;
+  return {
+    code: message.header("Nats-Service-Error-Code"),
+    text: message.header("Nats-Service-Error"),
+    contentType: message.header("Content-Type"),
+    body: decode(message.body, encoding),
+  };
+}
+
+function decode(body: Uint8Array, encoding: Encoding): Record<string, unknown> {
+  if (encoding === "json") return JSON.parse(Buffer.from(body).toString("utf8"));
+  const unpacked = unpackMessage(body);
+  if (!unpacked.ok) throw new Error(unpacked.problem);
+  return unpacked.value as Record<string, unknown>;
+}
+
+function encode(given: unknown, encoding: Encoding): Uint8Array {
+  return encoding === "json" ? Buffer.from(JSON.stringify(given)) : packMessage(given);
+}
+
+async function expectRefusal(answer: Promise<Answer>, status: number, word: string, text: RegExp) {
+  const { code, text: inHeader, body } = await answer;
+  const error = body.error as Record<string, unknown>;
+  expect(error).toMatchObject({ code: word, retryable: false });
+  expect(`${error.message} ${error.hint ?? ""}`).toMatch(text);
+  expect(error.requestId).toMatch(/^[A-Za-z0-9_-]+$/);
+  expect(code).toBe(String(status));
+  expect(inHeader).toContain(String(error.message).slice(0, 60));
+  const { count } = await client.collection("docs").count({ consistency: "strong" });
+  expect(count).toBe(rowsStored);
+}
+
+type Case = readonly [
+  name: string,
+  subject: string,
+  given: unknown,
+  status: number,
+  word: string,
+  text: RegExp,
+];
+
+const row = (given: object) => ({ rows: [{ ...good, id: 2, ...given }] });
+const search = (given: object) => ({ vector: [1, 0, 0, 0], limit: 3, ...given });
+const without = (name: string) => {
+  const left = { ...good, id: 2 };
+  Reflect.deleteProperty(left, name);
+  return { rows: [left] };
+};
+const deep = (levels: number) => `${"(".repeat(levels)}small > 1${")".repeat(levels)}`;
+const oneToken = "AAAA";
+const collection = (given: object) => ({ name: "other", fields, ...given });
+const fields = [
+  { name: "id", type: "Int64", primaryKey: true },
+  { name: "v", type: "FloatVector", dimension: 4 },
+];
+
+/** Bad whatever the encoding. */
+const cases: readonly Case[] = [
+  ["a short vector", "docs.insert", row({ v: [1, 2] }), 400, "dimension-mismatch", /4/],
+  [
+    "a long query",
+    "docs.search",
+    search({ vector: [1, 2, 3, 4, 5] }),
+    400,
+    "dimension-mismatch",
+    /4/,
+  ],
+  ["text for a number", "docs.insert", row({ small: "five" }), 400, "invalid-row", /'small'/],
+  ["a number for text", "docs.upsert", row({ name: 5 }), 400, "invalid-row", /'name'/],
+  [
+    "text that is too long",
+    "docs.insert",
+    row({ name: "123456789" }),
+    400,
+    "value-out-of-range",
+    /8/,
+  ],
+  [
+    "an Int8 beyond its range",
+    "docs.insert",
+    row({ small: 128 }),
+    400,
+    "value-out-of-range",
+    /128/,
+  ],
+  ["half an Int8", "docs.insert", row({ small: 1.5 }), 400, "invalid-row", /'small'/],
+  [
+    "a key beyond int64",
+    "docs.insert",
+    row({ id: "9223372036854775808" }),
+    400,
+    "value-out-of-range",
+    /id/,
+  ],
+  ["a number beyond 2^53", "docs.insert", row({ id: 2 ** 60 }), 400, "value-out-of-range", /id/],
+  [
+    "a vector beyond float32",
+    "docs.insert",
+    row({ v: [1e39, 0, 0, 0] }),
+    400,
+    "value-out-of-range",
+    /'v'/,
+  ],
+  ["a row that is none", "docs.insert", { rows: [5] }, 400, "invalid-row", /rows\[0\]/],
+  ["no rows", "docs.insert", { rows: [] }, 400, "invalid-request", /rows/],
+  ["a row without its key", "docs.insert", without("id"), 400, "missing-field", /'id'/],
+  ["a row without its vector", "docs.upsert", without("v"), 400, "missing-field", /'v'/],
+  ["a field nobody declared", "docs.insert", row({ nmae: "x" }), 400, "unknown-field", /'name'/],
+  [
+    "one bad row of three",
+    "docs.insert",
+    {
+      rows: [
+        { ...good, id: 7 },
+        { ...good, id: 8 },
+        { ...good, id: 9, v: [1] },
+      ],
+    },
+    400,
+    "dimension-mismatch",
+    /rows\[2\]/,
+  ],
+  ["a key twice", "docs.insert", { rows: [good, good] }, 400, "duplicate-key", /rows\[1\]/],
+  ["a collection nobody made", "nodocs.insert", row({}), 404, "collection-not-found", /nodocs/],
+  [
+    "a search in a collection nobody made",
+    "nodocs.search",
+    search({}),
+    404,
+    "collection-not-found",
+    /nodocs/,
+  ],
+  [
+    "a drop of a collection nobody made",
+    "drop-collection",
+    { name: "nodocs" },
+    404,
+    "collection-not-found",
+    /nodocs/,
+  ],
+  [
+    "a collection that is there",
+    "create-collection",
+    collection({ name: "docs" }),
+    409,
+    "collection-exists",
+    /docs/,
+  ],
+  [
+    "a name outside the rule",
+    "create-collection",
+    collection({ name: "d-ocs" }),
+    400,
+    "invalid-name",
+    /name/,
+  ],
+  ["a subject outside the rule", "1docs.count", {}, 400, "invalid-name", /1docs/],
+  ["a limit of 0", "docs.search", search({ limit: 0 }), 400, "invalid-request", /limit/],
+  ["a limit of 16,385", "docs.search", search({ limit: 16_385 }), 400, "limit-exceeded", /16384/],
+  ["a query for 16,385", "docs.query", { limit: 16_385 }, 400, "limit-exceeded", /16384/],
+  [
+    "a filter nobody can parse",
+    "docs.search",
+    search({ filter: "small >" }),
+    400,
+    "invalid-filter",
+    /./,
+  ],
+  [
+    "a filter of the wrong type",
+    "docs.count",
+    { filter: "name > 5" },
+    400,
+    "invalid-filter",
+    /name/,
+  ],
+  ["a filter over no field", "docs.query", { filter: "smal > 5" }, 400, "invalid-filter", /small/],
+  ["a filter 65 deep", "docs.count", { filter: deep(65) }, 400, "invalid-filter", /64/],
+  ["a delete by a bad filter", "docs.delete", { filter: "small ===" }, 400, "invalid-filter", /./],
+  [
+    "a filter over 64 KiB",
+    "docs.count",
+    { filter: `name == "${"x".repeat(65_536)}"` },
+    400,
+    "invalid-filter",
+    /65536/,
+  ],
+  ["a bad session token", "docs.count", { session: oneToken }, 400, "invalid-session", /session/],
+  [
+    "an asOf that is no time",
+    "docs.count",
+    { asOf: "yesterday" },
+    400,
+    "invalid-session",
+    /RFC 3339/,
+  ],
+  [
+    "an asOf of long ago",
+    "docs.count",
+    { asOf: 1_600_000_000_000 },
+    400,
+    "as-of-too-old",
+    /20\d\d-\d\d-\d\dT/,
+  ],
+  ["partitions", "docs.search", search({ partitions: ["a"] }), 400, "not-available", /partitions/],
+  [
+    "an argument nobody knows",
+    "docs.search",
+    search({ filtr: "" }),
+    400,
+    "unknown-field",
+    /'filter'/,
+  ],
+  ["an operation nobody knows", "docs.serach", {}, 404, "unknown-operation", /'search'/],
+  ["a key of the wrong type", "docs.delete", { ids: ["kite"] }, 400, "invalid-key", /ids\[0\]/],
+  ["a delete of all and nothing", "docs.delete", {}, 400, "invalid-request", /ids/],
+  [
+    "output of a field nobody declared",
+    "docs.query",
+    { limit: 1, outputFields: ["nam"] },
+    400,
+    "unknown-field",
+    /'name'/,
+  ],
+];
+
+describe.each(["json", "msgpack"] as const)("as %s", (encoding) => {
+  it.each(cases)("%s", (_, subject, given, status, word, text) =>
+    expectRefusal(ask(`default.${subject}`, encode(given, encoding), encoding), status, word, text),
+  );
+});
+
+const prototype = '{"rows":[{"id":2,"name":"x","small":1,"v":[1,0,0,0],"__proto__":{"small":2}}]}';
+const bareJson = (text: string) => Buffer.from(text);
+const floats = (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
+
+describe("what only one encoding can say", () => {
+  type Raw = readonly [string, string, () => Uint8Array, Encoding, string, RegExp];
+  const raw: readonly Raw[] = [
+    [
+      "a body that is not JSON",
+      "docs.insert",
+      () => bareJson("{nope"),
+      "json",
+      "malformed-body",
+      /JSON/,
+    ],
+    ["a list for a body", "docs.insert", () => bareJson("[]"), "json", "malformed-body", /object/],
+    [
+      "bytes that are no text",
+      "docs.insert",
+      () => Uint8Array.of(0x22, 0xff, 0x22),
+      "json",
+      "malformed-body",
+      /JSON/,
+    ],
+    [
+      "__proto__ as a field",
+      "docs.insert",
+      () => bareJson(prototype),
+      "json",
+      "reserved-name",
+      /__proto__/,
+    ],
+    [
+      "__proto__ as an argument",
+      "docs.count",
+      () => bareJson('{"__proto__":{}}'),
+      "json",
+      "reserved-name",
+      /__proto__/,
+    ],
+    [
+      "a number beyond int64",
+      "docs.insert",
+      () => bareJson('{"rows":[{"id":1e30,"name":"x","small":1,"v":[1,0,0,0]}]}'),
+      "json",
+      "value-out-of-range",
+      /id/,
+    ],
+    [
+      "NaN in a list",
+      "docs.insert",
+      () => packMessage(row({ v: [Number.NaN, 0, 0, 0] })),
+      "msgpack",
+      "value-out-of-range",
+      /'v'/,
+    ],
+    [
+      "infinity in bytes",
+      "docs.insert",
+      () => packMessage(row({ v: floats([Number.POSITIVE_INFINITY, 0, 0, 0]) })),
+      "msgpack",
+      "value-out-of-range",
+      /'v'/,
+    ],
+    [
+      "NaN in a query",
+      "docs.search",
+      () => packMessage(search({ vector: floats([Number.NaN, 0, 0, 0]) })),
+      "msgpack",
+      "value-out-of-range",
+      /vector/,
+    ],
+    [
+      "a vector of 15 bytes",
+      "docs.insert",
+      () => packMessage(row({ v: new Uint8Array(15) })),
+      "msgpack",
+      "dimension-mismatch",
+      /'v'/,
+    ],
+    [
+      "an unsigned key beyond int64",
+      "docs.insert",
+      () => packMessage(row({ id: 2n ** 63n })),
+      "msgpack",
+      "value-out-of-range",
+      /id/,
+    ],
+    [
+      "half a body",
+      "docs.insert",
+      () => packMessage(row({})).subarray(0, 20),
+      "msgpack",
+      "malformed-body",
+      /./,
+    ],
+    [
+      "JSON that says it is MessagePack",
+      "docs.insert",
+      () => bareJson(JSON.stringify(row({}))),
+      "msgpack",
+      "malformed-body",
+      /./,
+    ],
+  ];
+  it.each(raw)("%s", (_, subject, body, encoding, word, text) =>
+    expectRefusal(ask(`default.${subject}`, body(), encoding), 400, word, text),
+  );
+});
+
+describe("batches that are too large", () => {
+  const large = {
+    rows: Array.from({ length: 100 }, (_, n) => ({
+      ...good,
+      id: 100 + n,
+      text: "x".repeat(60_000),
+    })),
+  };
+
+  it.each(["json", "msgpack"] as const)(
+    "are told how many rows would fit, as %s",
+    async (encoding) => {
+      const answer = ask("default.docs.insert", encode(large, encoding), encoding);
+      await expectRefusal(answer, 413, "payload-too-large", /about (6\d|70) such rows would fit/);
+    },
+  );
+
+  it("do not leave a client that would send more than the server takes", async () => {
+    const huge = { ...good, id: 3, text: "x".repeat(9 * 1024 * 1024) };
+    const refusal = client.collection("docs").insert([huge]);
+    await expect(refusal).rejects.toMatchObject({ code: "payload-too-large", status: 413 });
+  });
+});
+
+describe("old moments", () => {
+  it("are refused with the oldest one that can be read", async () => {
+    await client.createCollection({ ...collection({ name: "brief" }), asOfWindow: 200 });
+    const brief = client.collection("brief");
+    await brief.insert([{ id: 1, v: [1, 2, 3, 4] }]);
+    await brief.flush();
+    const asOf = Date.now() - 5_000;
+
+    const given = encode({ asOf }, "json");
+    const { code, body } = await ask("default.brief.count", given, "json");
+    expect({ code, body }).toMatchObject({
+      code: "400",
+      body: { error: { code: "as-of-too-old" } },
+    });
+    const oldest = /time is (\S+)$/.exec((body.error as { message: string }).message)?.[1] ?? "";
+    expect(Date.parse(oldest)).toBeGreaterThan(asOf);
+    expect(Date.parse(oldest)).toBeLessThanOrEqual(Date.now());
+  });
+});
+
+it("leaves every process as it was, and nothing unwell", async () => {
+  expect(await pidsOf()).toEqual(pids);
+  expect(await client.health()).toMatchObject({ status: "ok", causes: [] });
+});

@@ -1,0 +1,75 @@
+// Settings: their order of precedence, and errors that name the place to mend.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { loadConfiguration, natsSettingsOf } from "../../src/system/config.js";
+
+const directory = mkdtempSync(join(tmpdir(), "elanus-config-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function fileOf(content: string): string {
+  const file = join(directory, `${Math.random()}.json`);
+  writeFileSync(file, content);
+  return file;
+}
+
+function load(
+  flags: Record<string, unknown> = {},
+  environment: NodeJS.ProcessEnv = {},
+  file?: string,
+) {
+  return loadConfiguration({ flags, environment, file });
+}
+
+describe("configuration", () => {
+  it("has defaults for everything", () => {
+    expect(load()).toMatchObject({
+      natsUrl: "nats://127.0.0.1:4222",
+      dataDir: ".elanus",
+      port: 4222,
+      sessionTtlMs: 10_000,
+      logBytesMax: 8 * 1024 ** 3,
+      hosts: [
+        ["proxy", "coordinator", "oracle"],
+        ["query", "data", "index"],
+        ["query", "data", "index"],
+      ],
+    });
+  });
+
+  it("prefers flags to the environment, and that to a file", () => {
+    const file = fileOf('{"port": 1, "replicas": 3, "dataDir": "from-file"}');
+    const environment = { ELANUS_PORT: "2", ELANUS_DATA_DIR: "from-environment", NATS_URL: "" };
+    const configuration = load({ port: "3" }, environment, file);
+    expect(configuration).toMatchObject({ port: 3, dataDir: "from-environment", replicas: 3 });
+    expect(configuration.natsUrl).toBe("nats://127.0.0.1:4222");
+  });
+
+  it("reads roles and hosts as texts and as lists", () => {
+    expect(load({ roles: "query, data" }).roles).toEqual(["query", "data"]);
+    expect(load({ hosts: "proxy,oracle;query" }).hosts).toEqual([["proxy", "oracle"], ["query"]]);
+    const file = fileOf('{"hosts": [["proxy"], ["query", "data"]]}');
+    expect(load({}, {}, file).hosts).toEqual([["proxy"], ["query", "data"]]);
+  });
+
+  it("says where a wrong setting stands", () => {
+    expect(() => load({ dataDir: "x", port: "70000" })).toThrow(/^--port: /);
+    expect(() => load({}, { ELANUS_SESSION_TTL_MS: "soon" })).toThrow(/^ELANUS_SESSION_TTL_MS: /);
+    expect(() => load({}, {}, fileOf('{"port": "x"}'))).toThrow(/^port in .*json: /);
+    expect(() => load({}, {}, fileOf('{"prot": 1}'))).toThrow(/"prot"/);
+    expect(() => load({}, {}, fileOf("[1]"))).toThrow(/not a JSON object/);
+    expect(() => load({}, {}, fileOf("{"))).toThrow(/json: /);
+    expect(() => load({}, {}, join(directory, "none.json"))).toThrow(/ENOENT/);
+    expect(() => load({ roles: "", hosts: ";" })).toThrow(/^--hosts: /);
+  });
+
+  it("hands credentials to the connection", () => {
+    const environment = { NATS_USER: "u", NATS_PASSWORD: "p", NATS_CA: "ca.pem" };
+    expect(natsSettingsOf(load({}, environment), "name", true)).toMatchObject({
+      ...{ user: "u", password: "p", name: "name", waitForServer: true },
+      tls: { ca: "ca.pem" },
+    });
+    expect(natsSettingsOf(load(), "name", false).tls).toBe(undefined);
+  });
+});
