@@ -1,9 +1,11 @@
 // Bad input of every sort, as any NATS client could send it: a typed error, and nothing written.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ElanusClient } from "../../../src/client/connect.js";
-import { packMessage, unpackMessage } from "../../../src/contract/message-pack.js";
+import type { FieldDefinition } from "../../../src/client/types.js";
+import { packMessage } from "../../../src/contract/message-pack.js";
 import type { NatsLink } from "../../../src/system/nats.js";
 import { startCluster, type TestCluster } from "./cluster.js";
+import { type Answer, ask as askOver, type Encoding, encode } from "./raw-requests.js";
 
 let cluster: TestCluster;
 let client: ElanusClient;
@@ -37,38 +39,8 @@ async function pidsOf(): Promise<readonly number[]> {
   return [cluster.natsPid(), ...hosts.map(({ pid }) => pid)].sort();
 }
 
-interface Answer {
-  readonly code: string | undefined;
-  readonly text: string | undefined;
-  readonly contentType: string | undefined;
-  readonly body: Record<string, unknown>;
-}
-
-type Encoding = "json" | "msgpack";
-
-async function ask(subject: string, body: Uint8Array, encoding: Encoding): Promise<Answer> {
-  const headers = { "Content-Type": `application/${encoding}` };
-  const result = await link.request(`elanus.v1.${subject}`, body, { headers, timeoutMs: 20_000 });
-  if (result.kind !== "ok") throw new Error(`${subject}: ${result.kind} (${result.detail})`);
-  const { message } = result;
-  return {
-    code: message.header("Nats-Service-Error-Code"),
-    text: message.header("Nats-Service-Error"),
-    contentType: message.header("Content-Type"),
-    body: decode(message.body, encoding),
-  };
-}
-
-function decode(body: Uint8Array, encoding: Encoding): Record<string, unknown> {
-  if (encoding === "json") return JSON.parse(Buffer.from(body).toString("utf8"));
-  const unpacked = unpackMessage(body);
-  if (!unpacked.ok) throw new Error(unpacked.problem);
-  return unpacked.value as Record<string, unknown>;
-}
-
-function encode(given: unknown, encoding: Encoding): Uint8Array {
-  return encoding === "json" ? Buffer.from(JSON.stringify(given)) : packMessage(given);
-}
+const ask = (subject: string, body: Uint8Array, encoding: Encoding) =>
+  askOver(link, subject, body, encoding);
 
 async function expectRefusal(answer: Promise<Answer>, status: number, word: string, text: RegExp) {
   const { code, text: inHeader, body } = await answer;
@@ -101,7 +73,7 @@ const without = (name: string) => {
 const deep = (levels: number) => `${"(".repeat(levels)}small > 1${")".repeat(levels)}`;
 const oneToken = "AAAA";
 const collection = (given: object) => ({ name: "other", fields, ...given });
-const fields = [
+const fields: readonly FieldDefinition[] = [
   { name: "id", type: "Int64", primaryKey: true },
   { name: "v", type: "FloatVector", dimension: 4 },
 ];
