@@ -199,6 +199,7 @@ function followFromCheckpoint(state: QueryWorkerState, manifest: Manifest): void
 export function stopServing(state: QueryWorkerState, cause: string): void {
   state.phase = "damaged";
   state.cause = cause;
+  state.adoption = null;
   state.outbox.push({
     kind: "report",
     level: "error",
