@@ -148,12 +148,19 @@ function applySegmentDamaged(state: DataWorkerState, segmentId: string, reason: 
   state.outbox.push({ kind: "report", level: "error", text: reason });
 }
 
+/** Objects may take longer than the queue waits before it gives a command to another worker. */
+function extendFlushRequests(state: DataWorkerState): void {
+  for (const delivery of state.flushRequests.keys()) {
+    state.outbox.push({ kind: "extend", delivery });
+  }
+}
+
 function applyTimer(state: DataWorkerState, id: string): void {
   if (id === "collect") {
     startCollecting(state);
     // Announcements of its changes may be lost.
     readRecord(state);
-  }
+  } else extendFlushRequests(state);
   const afterMs = id === "collect" ? collectEveryMs(state) : tickMs;
   state.outbox.push({ kind: "timer", id, afterMs });
 }

@@ -9,7 +9,7 @@ import type { ActorStatus, AssignmentRecord, Role } from "../messages/records.js
 import type { ActorDefinition, Outcome } from "./actor.js";
 import { ActorRunner, type RunnerPorts } from "./actor-runner.js";
 import { entryBytesMax } from "./streams.js";
-import { ackWaitMs } from "./work-source.js";
+import { commandAckWaitMs, taskAckWaitMs } from "./work-source.js";
 
 /** What the settings of all actors are made from. */
 export interface ActorContext {
@@ -36,17 +36,21 @@ export type ChannelRole = Extract<Role, "query" | "data">;
 export type HostRole = Exclude<Role, ChannelRole>;
 
 const requestsMax = 4_096;
-const relistMs = 10_000;
-const orphanGraceMs = 60_000;
+const relistMs = 60_000;
+const orphanGraceMs = 3_600_000;
 const objectGraceMs = 3_600_000;
 
 /** One actor a host. */
 const hostActors: Readonly<Record<HostRole, (context: ActorContext) => ActorStart>> = {
   proxy: ({ host }) => plan(proxy, { proxy: host, requestsMax, entryBytesMax }, null),
   coordinator: ({ host, sessionTtlMs }) =>
-    plan(coordinator, { host, sessionTtlMs, ackWaitMs, relistMs, orphanGraceMs }, null),
+    plan(
+      coordinator,
+      { host, sessionTtlMs, ackWaitMs: commandAckWaitMs, relistMs, orphanGraceMs },
+      null,
+    ),
   oracle: ({ host, sessionTtlMs }) => plan(timestampOracle, { host, sessionTtlMs }, null),
-  index: ({ host }) => plan(indexWorker, { host, ackWaitMs }, null),
+  index: ({ host }) => plan(indexWorker, { host, ackWaitMs: taskAckWaitMs }, null),
 };
 
 /** One actor for each channel that the host was assigned. */

@@ -8,17 +8,18 @@ import { streamOf } from "./streams.js";
 
 export type QueueKind = Extract<Durability, "command" | "task" | "query">;
 
-/** A command or task that is neither acknowledged nor extended for this long goes to another. */
-export const ackWaitMs = 30_000;
+/** What is neither acknowledged nor extended for this long goes to another. */
+export const commandAckWaitMs = 5_000;
+export const taskAckWaitMs = 30_000;
 
 /** How a queue gives its messages out again when their holder has died. */
 const policies: Readonly<Record<QueueKind, { ackWaitMs: number; deliveriesMax: number }>> = {
   // Two replicas failed at it: the third delivery is answered so, not run.
   query: { ackWaitMs: 1_000, deliveriesMax: 3 },
   // Nobody executes one that is past its deadline, and the stream forgets it then.
-  command: { ackWaitMs, deliveriesMax: -1 },
+  command: { ackWaitMs: commandAckWaitMs, deliveriesMax: -1 },
   // The worker itself gives up one that was delivered too often.
-  task: { ackWaitMs, deliveriesMax: -1 },
+  task: { ackWaitMs: taskAckWaitMs, deliveriesMax: -1 },
 };
 const retryMs = { min: 50, max: 2_000 };
 const consumerIdleMs = 3_600_000;

@@ -53,6 +53,8 @@ export interface Work {
 export interface Sweep {
   /** Null until the records are known. */
   nextAtMs: number | null;
+  /** When sessions are looked through for hosts that are gone, monotonic ms. */
+  sessionsAtMs: number;
   listing: boolean;
   todo: string[];
   running: number;
@@ -129,6 +131,7 @@ export function initialState(settings: CoordinatorSettings): CoordinatorState {
     assignmentsMoved: false,
     sweep: {
       nextAtMs: null,
+      sessionsAtMs: 0,
       listing: false,
       todo: [],
       running: 0,

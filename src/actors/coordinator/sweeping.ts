@@ -7,8 +7,15 @@ const runningMax = 16;
 /** Longer than any command lives, with the time in which clients may repeat it. */
 const marksKeptMs = 3_600_000;
 
+/** A host that has been silent for so many TTLs is not shown as silent any more: it is gone. */
+const goneAfterTtls = 6;
+
 export function decideSweep(state: CoordinatorState, now: Now): void {
   const { sweep, settings } = state;
+  if (now.monotonicMs >= sweep.sessionsAtMs) {
+    sweep.sessionsAtMs = now.monotonicMs + settings.sessionTtlMs;
+    removeDeadSessions(state);
+  }
   while (sweep.todo.length > 0 && sweep.running < runningMax) {
     sweep.running += 1;
     const id = expect(state, { for: "sweep-object" });
@@ -23,7 +30,6 @@ export function decideSweep(state: CoordinatorState, now: Now): void {
     { kind: "listObjects", id: expect(state, { for: "sweep-objects" }), prefix: "" },
     { kind: "listMetadata", id: marks, prefix: "dropped." },
   );
-  removeDeadSessions(state);
 }
 
 /** Ids are never used twice: one that was unnamed at both sweeps will never be named again. */
@@ -66,7 +72,7 @@ export function applyMarksListed(
 
 function removeDeadSessions(state: CoordinatorState): void {
   for (const host of state.hosts.seen.values()) {
-    if (host.silentMs >= state.settings.orphanGraceMs) removeRecord(state, host);
+    if (host.silentMs >= state.settings.sessionTtlMs * goneAfterTtls) removeRecord(state, host);
   }
 }
 
