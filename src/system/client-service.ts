@@ -129,7 +129,9 @@ export class ClientService {
     this.#inFlight.set(id, { replyTo, contentType, bytes, sinceMs: performance.now() });
     this.#bytes += bytes;
     const tokens = subject.slice(root.length + 1).split(".");
-    const { generation: connection } = this.#link;
+    // Between the end of a connection and the next one's begin, what arrives came on the old one.
+    const { generation, connected } = this.#link;
+    const connection = connected ? generation : generation - 1;
     const isTaken = this.#settings.take({ id, subject: tokens, contentType, body, connection });
     if (isTaken) return;
     this.#forget(id, { replyTo, contentType, bytes, sinceMs: 0 });

@@ -33,6 +33,8 @@ export interface EffectOwner {
 
 /** Objects can be large: one actor does not hold more of them in flight than this. */
 const storageAtOnceMax = 16;
+/** Computations that an actor has in flight before its log is read no further. */
+const computingMax = 128;
 const storageWaitingMax = 100_000;
 const retryMs = { min: 50, max: 2_000 };
 const pollMs = 10;
@@ -47,6 +49,9 @@ export class EffectRunner {
   readonly #endings: (() => void)[] = [];
   /** Effects whose outcome was not handled yet, timers apart. */
   #unsettled = 0;
+  #computing = 0;
+  /** Followers that wait until computations have made room. */
+  #waitingForRoom: (() => void)[] = [];
   #isStopped = false;
 
   constructor(ports: EffectPorts, owner: EffectOwner) {
@@ -62,7 +67,6 @@ export class EffectRunner {
 
   /** Starts the effect and does not wait for it. */
   run(effect: Effect): void {
-    const { bus, clients } = this.#ports;
     switch (effect.kind) {
       case "append":
         return this.#append(effect);
@@ -70,11 +74,8 @@ export class EffectRunner {
         return this.#follow(effect);
       case "readEntry":
         return this.#settle(this.#readEntry(effect));
-      case "publish": {
-        const { subject, headers, body } = envelopeOf(effect.message, effect.messageId);
-        bus.link.publish(subject, body, { headers });
-        return;
-      }
+      case "publish":
+        return this.#publish(effect);
       case "take":
         return this.#work.take(effect.definitions, effect.token, effect.credits);
       case "acknowledge":
@@ -84,7 +85,7 @@ export class EffectRunner {
       case "listen":
         return this.#listen(effect);
       case "respond":
-        return clients.respond(effect.request, effect.reply);
+        return this.#ports.clients.respond(effect.request, effect.reply);
       case "createChannel":
         return this.#settle(this.#createChannel(effect.id, effect.channel));
       case "removeChannel":
@@ -117,6 +118,7 @@ export class EffectRunner {
   /** Nothing is delivered after this. */
   stop(): void {
     this.#isStopped = true;
+    this.#giveRoom();
     for (const end of this.#endings) end();
     for (const following of this.#followings.values()) following.stop();
     for (const timer of this.#timers) clearTimeout(timer);
@@ -168,7 +170,10 @@ export class EffectRunner {
       after,
       started: (lastSequence) =>
         void this.#deliver({ kind: "FollowStarted", channel, lastSequence }),
-      entry: (entry) => this.#deliver({ kind: "LogEntryRead", entry }),
+      entry: async (entry) => {
+        await this.#deliver({ kind: "LogEntryRead", entry });
+        await this.#roomToCompute();
+      },
       failed: (reason, detail) => {
         this.#followings.delete(channel);
         void this.#deliver({ kind: "FollowFailed", channel, reason, detail });
@@ -191,6 +196,14 @@ export class EffectRunner {
       await delay(waitMs);
     }
     return { kind: "EntryRead", id, entry: entry ?? null } as const;
+  }
+
+  #publish({ message, messageId }: Extract<Effect, { kind: "publish" }>): void {
+    const { subject, headers, body } = envelopeOf(message, messageId);
+    const sent = this.#ports.bus.link.publish(subject, body, { headers });
+    if (sent.ok || sent.reason === "disconnected") return;
+    const bytes = `${body.length} bytes are more than the server takes`;
+    this.#owner.report("error", `${message.kind} for ${subject} is not sent: ${bytes}`);
   }
 
   #listen({ definitions, token, from }: Extract<Effect, { kind: "listen" }>): void {
@@ -228,12 +241,28 @@ export class EffectRunner {
     this.#timers.add(timer);
   }
 
+  /** Rows read from the log are no faster than the threads that take them in. */
+  async #roomToCompute(): Promise<void> {
+    if (this.#computing < computingMax || this.#isStopped) return;
+    await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve));
+  }
+
+  #giveRoom(): void {
+    const waiting = this.#waitingForRoom;
+    this.#waitingForRoom = [];
+    for (const resume of waiting) resume();
+  }
+
   async #compute(id: string, job: ComputeJob): Promise<Outcome> {
+    this.#computing += 1;
     try {
       const value = await this.#ports.compute.run(job);
       return { kind: "Computed", id, result: { ok: true, value } };
     } catch (error) {
       return { kind: "Computed", id, result: { ok: false, detail: String(error) } };
+    } finally {
+      this.#computing -= 1;
+      if (this.#computing < computingMax) this.#giveRoom();
     }
   }
 

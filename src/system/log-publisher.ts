@@ -1,7 +1,8 @@
 // Appends to the channels' logs: owns the acknowledgements and what may be sent again.
-import { apiErrors } from "./jetstream.js";
+import { apiErrors, isRefusal, readStreamInfo } from "./jetstream.js";
 import type { LogSpace } from "./log-space.js";
 import type { Headers, NatsLink, NatsMessage, Subscription } from "./nats.js";
+import { logStreamOf } from "./streams.js";
 
 export interface Append {
   readonly channel: string;
@@ -144,9 +145,22 @@ export class LogPublisher {
     const key = message.subject.slice(this.#inbox.length + 1);
     const pending = this.#table.get(key);
     if (pending === undefined) return;
+    if (message.status === 503) return void this.#onNobody(key, pending);
     const result = resultOf(message);
     // Null: JetStream cannot say yet. The timer sends it again, where it may.
     if (result !== null) this.#settle(key, pending, result);
+  }
+
+  /** Nobody takes the subject: the log is missing, or all of JetStream is away. */
+  async #onNobody(key: string, pending: Pending): Promise<void> {
+    const info = await readStreamInfo(this.#link, logStreamOf(pending.append.channel));
+    if (!this.#table.has(key)) return;
+    if (isRefusal(info, apiErrors.streamNotFound)) {
+      this.#settle(key, pending, { ok: false, reason: "missing", detail: "there is no such log" });
+    } else if (pending.append.connection !== null) {
+      const detail = "JetStream does not take it now";
+      this.#settle(key, pending, { ok: false, reason: "timeout", detail });
+    }
   }
 
   #onDisconnect(): void {
@@ -185,9 +199,6 @@ const fullErrors: readonly number[] = [
 
 /** Null for an error that may pass. */
 function resultOf(message: NatsMessage): AppendResult | null {
-  if (message.status === 503) {
-    return { ok: false, reason: "missing", detail: "no stream takes this subject" };
-  }
   const answer = JSON.parse(Buffer.from(message.body).toString("utf8")) as {
     seq?: number;
     duplicate?: boolean;

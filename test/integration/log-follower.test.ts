@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { LogEntry, LogPosition } from "../../src/system/actor.js";
-import { deleteStream, purgeStream } from "../../src/system/jetstream.js";
+import { deleteStream, purgeStream, readStoredMessage } from "../../src/system/jetstream.js";
 import { followLog } from "../../src/system/log-follower.js";
 import type { NatsLink } from "../../src/system/nats.js";
-import { createLogStream, streamSettingsDefault } from "../../src/system/streams.js";
+import { createLogStream, entryBytesMax, streamSettingsDefault } from "../../src/system/streams.js";
 import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
 
 const channel = "c1-0";
@@ -61,6 +61,20 @@ describe("log follower", () => {
     await append(20);
     await waitUntil("the live entries", () => reader.entries.length === 1_520);
     expect(reader.sequences()).toEqual(upTo(1_520));
+    reader.following.stop();
+  });
+
+  it("reads entries as large as there may be, and so does a look at one of them", async () => {
+    await append(3, entryBytesMax);
+    await append(3);
+    const reader = follow(null, atOnce);
+    await waitUntil("all", () => reader.entries.length === 6);
+    expect(reader.entries.map(({ body }) => body.length)).toEqual([
+      ...[entryBytesMax, entryBytesMax, entryBytesMax, 10, 10, 10],
+    ]);
+    const stored = await readStoredMessage(link, `WAL_${channel}`, 2);
+    expect(stored.ok && stored.value?.body.length).toBe(entryBytesMax);
+    expect(stored.ok && stored.value?.appendedAtUs).toBe(reader.entries[1]?.appendedAtUs);
     reader.following.stop();
   });
 

@@ -1,4 +1,5 @@
 // Appends over a real broker that is killed: what was acknowledged is there, and nothing twice.
+import { spawn } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Ticked } from "../../src/messages/wal.js";
 import { logEnvelopeOf } from "../../src/system/envelope.js";
@@ -36,6 +37,48 @@ async function requestsInLog(): Promise<string[]> {
     requests.push((stored.ok && stored.value?.header("Elanus-Request")) || `none at ${n}`);
   }
   return requests;
+}
+
+const moduleOf = (name: string) =>
+  new URL(`../../dist/src/system/${name}.js`, import.meta.url).href;
+
+/**
+ * A process with a request in hand, whose timer fires as the first thing after the freeze, before
+ * the process can notice that its connection has ended meanwhile.
+ */
+function frozenWriter() {
+  const append = { channel, subject: `wal.${channel}`, body: [1] };
+  const program = `
+    import { LogPublisher } from "${moduleOf("log-publisher")}";
+    import { createLogSpace } from "${moduleOf("log-space")}";
+    import { connectNats } from "${moduleOf("nats")}";
+    const link = await connectNats({ servers: "${harness.url}", name: "frozen", waitForServer: false });
+    const publisher = new LogPublisher(link, createLogSpace(link));
+    link.observe({ reconnected: () => publisher.resume() });
+    const append = (request, connection) => publisher.append({
+      ...${JSON.stringify(append)}, body: Uint8Array.of(1), connection,
+      headers: { "Nats-Msg-Id": request, "Elanus-Request": request },
+    });
+    const { generation } = link;
+    await append("warm", generation);
+    setTimeout(async () => {
+      const client = append("client", generation);
+      const own = append("own", null);
+      console.log((await client).reason);
+      console.log("own entry at", (await own).sequence);
+    }, 1_000);
+    console.log("ready");
+    setInterval(() => undefined, 1_000);
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  const said = (text: string) => waitUntil(text, () => output.split("\n").includes(text));
+  return { pid: child.pid ?? 0, said, kill: () => child.kill("SIGKILL") };
 }
 
 describe("log publisher", () => {
@@ -153,6 +196,21 @@ describe("log publisher", () => {
       reason: "missing",
     });
     publisher.close();
+  });
+
+  it("appends nothing for a request from before a freeze in which the connection ended", async () => {
+    await createLogStream(link, channel, streamSettingsDefault);
+    const child = frozenWriter();
+    await child.said("ready");
+    process.kill(child.pid, "SIGSTOP");
+    await harness.killServer();
+    await waitUntil("a connection", () => link.connected);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    process.kill(child.pid, "SIGCONT");
+    await child.said("disconnected");
+    await child.said("own entry at 2");
+    expect(await requestsInLog()).toEqual(["warm", "own"]);
+    child.kill();
   });
 
   it("bounds what waits for an acknowledgement", async () => {
