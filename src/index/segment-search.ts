@@ -5,7 +5,7 @@ import type { VectorSlab } from "./vector-slab.js";
 
 export interface SegmentSearch {
   readonly slab: VectorSlab;
-  /** Covers all rows of the slab. */
+  /** Covers the first rows of the slab: one that was cut holds rows behind those of its segment. */
   readonly index: HnswIndex | undefined;
   readonly query: Float32Array;
   readonly k: number;
@@ -35,10 +35,12 @@ const denseShare = 1 / 4;
 /** The `k` nearest rows that count; fewer only where fewer than `k` rows count. */
 export function searchSegment(search: SegmentSearch): SegmentHits {
   const { index, slab, query, k, rowCount, allowed, allowedCount } = search;
-  if (index !== undefined && index.count !== slab.count) {
+  if (index !== undefined && index.count > slab.count) {
     throw new Error(`an index of ${index.count} rows for a segment of ${slab.count}`);
   }
-  if (index === undefined || search.exact || isScanFaster(search, index.count)) {
+  // A read that began before the cut sees more rows than the index has.
+  const isCovered = index !== undefined && rowCount <= index.count;
+  if (!isCovered || search.exact || isScanFaster(search, index.count)) {
     return { ...slab.search(query, k, rowCount, allowed), strategy: "exact" };
   }
   const hits = searchIndex(search, index);

@@ -119,9 +119,26 @@ describe("searchSegment", () => {
     expect(searchSegment(searchOf({})).strategy).toBe("hnsw");
   });
 
-  it("refuses an index of other rows", () => {
+  it("uses an index of the first rows of a slab that was cut, and scans what it does not cover", () => {
     const larger = createVectorSlab(dimension, "COSINE");
     larger.append(drawn);
-    expect(() => searchSegment(searchOf({ slab: larger }))).toThrow("5000 rows");
+    larger.append(drawn.subarray(0, 3 * dimension));
+    const rows = larger.count;
+    const kept = searchSegment(searchOf({ slab: larger }));
+    expect(kept.strategy).toBe("hnsw");
+    expect(kept.offsets.every((offset) => offset < count)).toBe(true);
+    const whole = searchSegment(searchOf({ slab: larger, rowCount: rows, allowedCount: rows }));
+    expect(whole.strategy).toBe("exact");
+    expect([...whole.offsets]).toEqual([
+      ...larger.search(queries[0] as Float32Array, 10, rows, undefined).offsets,
+    ]);
+  });
+
+  it("refuses an index of more rows", () => {
+    const smaller = createVectorSlab(dimension, "COSINE");
+    smaller.append(drawn.subarray(0, dimension));
+    expect(() => searchSegment(searchOf({ slab: smaller, rowCount: 1 }))).toThrow(
+      "for a segment of 1",
+    );
   });
 });
