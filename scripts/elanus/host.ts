@@ -1,5 +1,6 @@
 // `elanus host`: one process that runs the actors of its roles until it is told to end.
 import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Configuration, natsSettingsOf } from "../../src/system/config.js";
 import { type Host, startHost } from "../../src/system/host.js";
@@ -15,12 +16,14 @@ export async function runHost(configuration: Configuration): Promise<number> {
   const log = createOperatorLog(configuration, host);
   const told = interruption();
   const { roles, sessionTtlMs, readsMax, searchThreads, buildThreads } = configuration;
-  const { replicas, logBytesMax, duplicateWindowMs } = configuration;
+  const { replicas, logBytesMax, duplicateWindowMs, dataDir, diskReserveBytes } = configuration;
+  mkdirSync(dataDir, { recursive: true });
   const starting = startHost({
     ...{ host, roles, sessionTtlMs, readsMax, searchThreads, buildThreads },
+    ...{ dataDir, diskReserveBytes },
     nats: natsSettingsOf(configuration, host, true),
     streams: { replicas, logBytesMax, duplicateWindowMs },
-    objectStore: { kind: "file", root: join(configuration.dataDir, "objects") },
+    objectStore: { kind: "file", root: join(dataDir, "objects") },
     version: packageVersion(),
     report: log.report,
   });

@@ -6,7 +6,12 @@ import { createLogSpace } from "./log-space.js";
 import type { NatsLink } from "./nats.js";
 import { ensureSharedStreams, type StreamSettings } from "./streams.js";
 
-type Report = (level: "info" | "warn", text: string) => void;
+export interface BusSettings {
+  readonly streams: StreamSettings;
+  /** Whether the disk still takes what clients write. */
+  hasRoom(): boolean;
+  report(level: "info" | "warn", text: string): void;
+}
 
 const retryMs = { min: 50, max: 2_000 };
 
@@ -15,15 +20,15 @@ export class Bus {
   readonly streams: StreamSettings;
   readonly publisher: LogPublisher;
   readonly announcements: Announcements;
-  readonly #report: Report;
+  readonly #report: BusSettings["report"];
   readonly #users = new Set<() => void>();
   #isClosed = false;
 
-  private constructor(link: NatsLink, streams: StreamSettings, report: Report) {
+  private constructor(link: NatsLink, { streams, hasRoom, report }: BusSettings) {
     this.link = link;
     this.streams = streams;
     this.#report = report;
-    this.publisher = new LogPublisher(link, createLogSpace(link));
+    this.publisher = new LogPublisher(link, createLogSpace(link, hasRoom));
     this.announcements = new Announcements(link, (text) => report("warn", text));
     link.observe({
       disconnected: () => report("warn", "the connection to NATS is lost"),
@@ -32,8 +37,8 @@ export class Bus {
   }
 
   /** Resolves when the streams that everybody shares are there. */
-  static async open(link: NatsLink, streams: StreamSettings, report: Report): Promise<Bus> {
-    const bus = new Bus(link, streams, report);
+  static async open(link: NatsLink, settings: BusSettings): Promise<Bus> {
+    const bus = new Bus(link, settings);
     await bus.#ensureStreams();
     return bus;
   }

@@ -44,6 +44,11 @@ const configurationSchema = z.strictObject({
   replicas: z.coerce.number().int().min(1).max(5).default(streamSettingsDefault.replicas),
   logBytesMax: positive.min(1024 * 1024).default(streamSettingsDefault.logBytesMax),
   duplicateWindowMs: positive.min(1_000).default(streamSettingsDefault.duplicateWindowMs),
+  diskReserveBytes: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(512 * 1024 ** 2),
   sessionTtlMs: positive.min(1_000).default(10_000),
   readsMax: positive.max(1_024).default(16),
   searchThreads: positive.max(256).default(Math.max(1, Math.min(8, availableParallelism() - 1))),
@@ -70,6 +75,7 @@ const environmentNames: Readonly<Record<Name, string>> = {
   replicas: "ELANUS_REPLICAS",
   logBytesMax: "ELANUS_LOG_BYTES_MAX",
   duplicateWindowMs: "ELANUS_DUPLICATE_WINDOW_MS",
+  diskReserveBytes: "ELANUS_DISK_RESERVE_BYTES",
   sessionTtlMs: "ELANUS_SESSION_TTL_MS",
   readsMax: "ELANUS_READS_MAX",
   searchThreads: "ELANUS_SEARCH_THREADS",

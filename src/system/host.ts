@@ -18,6 +18,7 @@ import { Bus } from "./bus.js";
 import { ChannelActors } from "./channel-actors.js";
 import { ClientService } from "./client-service.js";
 import { type ComputePool, createComputePool } from "./compute-pool.js";
+import { DiskWatch } from "./disk-watch.js";
 import { connectNats, type NatsLink, type NatsSettings } from "./nats.js";
 import { type ObjectStoreLocation, openObjectStore } from "./object-store-location.js";
 import { Session } from "./session.js";
@@ -29,6 +30,9 @@ export interface HostSettings {
   readonly nats: NatsSettings;
   readonly streams: StreamSettings;
   readonly objectStore: ObjectStoreLocation;
+  readonly dataDir: string;
+  /** With less than this free on its disk, clients' writes are refused. */
+  readonly diskReserveBytes: number;
   readonly sessionTtlMs: number;
   readonly readsMax: number;
   readonly searchThreads: number;
@@ -51,9 +55,12 @@ const storeRetryMs = 500;
 export async function startHost(settings: HostSettings): Promise<Host> {
   const link = await connectNats(settings.nats);
   refuseCluster(link);
-  const bus = await Bus.open(link, settings.streams, (level, text) =>
-    settings.report(level, "host", text),
-  );
+  const disk = await DiskWatch.start(settings.dataDir, settings.diskReserveBytes);
+  const bus = await Bus.open(link, {
+    streams: settings.streams,
+    hasRoom: () => disk.hasRoom,
+    report: (level, text) => settings.report(level, "host", text),
+  });
   const metadata = await openMetadata(link, settings);
   const objects = await openObjectStore(settings.objectStore);
   const actors: RunningActor[] = [];
@@ -96,6 +103,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
       await session.stop();
       await compute.close();
       bus.close();
+      disk.stop();
       await link.close();
     },
   };

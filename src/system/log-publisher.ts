@@ -79,14 +79,14 @@ export class LogPublisher {
   /** Those of one caller reach the log in the order of the calls, unless the connection is lost. */
   async append(append: Append): Promise<AppendResult> {
     if (append.connection === null) return this.#enter(append);
-    const admission = this.#space.admits(append.channel, append.body.length + headerBytes);
-    const isAdmitted = typeof admission === "boolean" ? admission : await admission;
+    const answer = this.#space.refusal(append.channel, append.body.length + headerBytes);
+    const refusal = answer instanceof Promise ? await answer : answer;
     // The look at the log's size takes its time: the connection may have ended meanwhile.
     if (append.connection !== this.#link.generation || !this.#link.connected) {
       return disconnected("the connection on which the request came has ended");
     }
-    if (isAdmitted) return this.#enter(append);
-    return { ok: false, reason: "full", detail: "the log is at 90% of its size limit" };
+    if (refusal === null) return this.#enter(append);
+    return { ok: false, reason: "full", detail: refusal };
   }
 
   /** After a reconnect, when streams are there again. */

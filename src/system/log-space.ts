@@ -9,9 +9,11 @@ const clientShareMax = 0.9;
 const staleMs = 1_000;
 
 export interface LogSpace {
-  /** Whether a client's entry of this size may go into the log; counts it if so. */
-  admits(channel: string, bytes: number): boolean | Promise<boolean>;
+  /** Null when a client's entry of this size may go into the log, and is counted; else why not. */
+  refusal(channel: string, bytes: number): Refusal | Promise<Refusal>;
 }
+
+type Refusal = string | null;
 
 interface Space {
   bytes: number;
@@ -20,7 +22,8 @@ interface Space {
   reading: Promise<void> | null;
 }
 
-export function createLogSpace(link: NatsLink): LogSpace {
+/** `hasRoom`: whether the disk has; without it nothing more is taken, whatever the limits say. */
+export function createLogSpace(link: NatsLink, hasRoom: () => boolean = () => true): LogSpace {
   const spaces = new Map<string, Space>();
 
   function spaceOf(channel: string): Space {
@@ -56,21 +59,26 @@ export function createLogSpace(link: NatsLink): LogSpace {
   }
 
   return {
-    admits(channel, bytes) {
+    refusal(channel, bytes) {
+      if (!hasRoom()) return "the disk is almost full";
       const space = spaceOf(channel);
       const isStale = performance.now() - space.readAtMs > staleMs;
       const isFirst = space.readAtMs === Number.NEGATIVE_INFINITY;
-      if (isStale && (isFirst || !take(space, 0, bytes))) {
-        return refresh(channel, space).then(() => take(space, bytes, bytes));
+      if (isStale && (isFirst || !fits(space, bytes))) {
+        return refresh(channel, space).then(() => take(space, bytes));
       }
       if (isStale) void refresh(channel, space);
-      return take(space, bytes, bytes);
+      return take(space, bytes);
     },
   };
 }
 
-function take(space: Space, counted: number, bytes: number): boolean {
-  if (space.bytes + bytes > clientShareMax * space.bytesMax) return false;
-  space.bytes += counted;
-  return true;
+function fits(space: Space, bytes: number): boolean {
+  return space.bytes + bytes <= clientShareMax * space.bytesMax;
+}
+
+function take(space: Space, bytes: number): Refusal {
+  if (!fits(space, bytes)) return `the log is at ${clientShareMax * 100}% of its size limit`;
+  space.bytes += bytes;
+  return null;
 }

@@ -4,11 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AnyDefinition, AnyMessage } from "../../src/messages/catalogue.js";
 import { DeadRowsCounted, ManifestCommitted } from "../../src/messages/control.js";
 import { replyMessages, TimestampReply } from "../../src/messages/reply.js";
-import { Bus } from "../../src/system/bus.js";
+import type { Bus } from "../../src/system/bus.js";
 import { envelopeOf } from "../../src/system/envelope.js";
 import type { NatsLink } from "../../src/system/nats.js";
-import { streamSettingsDefault } from "../../src/system/streams.js";
-import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
+import { type NatsHarness, openTestBus, startHarness, waitUntil } from "./nats-harness.js";
 
 let harness: NatsHarness;
 let link: NatsLink;
@@ -17,7 +16,7 @@ let bus: Bus;
 beforeEach(async () => {
   harness = await startHarness();
   link = await harness.connect("announcements-test");
-  bus = await Bus.open(link, streamSettingsDefault, () => undefined);
+  bus = await openTestBus(link);
 });
 afterEach(async () => {
   bus.close();

@@ -198,6 +198,21 @@ describe("log publisher", () => {
     publisher.close();
   });
 
+  it("takes nothing from clients on a full disk, and still what the workers write", async () => {
+    await createLogStream(link, channel, streamSettingsDefault);
+    let hasRoom = false;
+    const publisher = new LogPublisher(
+      link,
+      createLogSpace(link, () => hasRoom),
+    );
+    const refused = await publisher.append(appendOf("a", link.generation));
+    expect(refused).toMatchObject({ ok: false, reason: "full", detail: "the disk is almost full" });
+    expect(await publisher.append(appendOf("b", null))).toMatchObject({ ok: true });
+    hasRoom = true;
+    expect(await publisher.append(appendOf("a", link.generation))).toMatchObject({ ok: true });
+    publisher.close();
+  });
+
   it("appends nothing for a request from before a freeze in which the connection ended", async () => {
     await createLogStream(link, channel, streamSettingsDefault);
     const child = frozenWriter();

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { Bus } from "../../src/system/bus.js";
 import { connectNats, type NatsLink } from "../../src/system/nats.js";
 import { startNatsProcess } from "../../src/system/nats-process.js";
 import { findNatsServer } from "../../src/system/nats-program.js";
+import { streamSettingsDefault } from "../../src/system/streams.js";
 
 export interface NatsHarness {
   readonly url: string;
@@ -68,4 +70,8 @@ export async function waitUntil(
     if (performance.now() > until) throw new Error(`after ${timeoutMs} ms, not yet: ${what}`);
     await delay(10);
   }
+}
+
+export function openTestBus(link: NatsLink, hasRoom = () => true): Promise<Bus> {
+  return Bus.open(link, { streams: streamSettingsDefault, hasRoom, report: () => undefined });
 }

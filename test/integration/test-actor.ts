@@ -5,10 +5,8 @@ import { openNatsMetadataStore } from "../../src/storage/metadata-store-nats.js"
 import { openFileObjectStore } from "../../src/storage/object-store-file.js";
 import { defineActor, type Effect, type Now, type Outcome } from "../../src/system/actor.js";
 import { ActorRunner, type RunnerPorts } from "../../src/system/actor-runner.js";
-import { Bus } from "../../src/system/bus.js";
 import type { ClientReply } from "../../src/system/client-request.js";
-import { streamSettingsDefault } from "../../src/system/streams.js";
-import type { NatsHarness } from "./nats-harness.js";
+import { type NatsHarness, openTestBus } from "./nats-harness.js";
 
 export interface TestHost {
   readonly ports: RunnerPorts;
@@ -20,7 +18,7 @@ export interface TestHost {
 
 export async function testHost(harness: NatsHarness, name: string): Promise<TestHost> {
   const link = await harness.connect(name);
-  const bus = await Bus.open(link, streamSettingsDefault, () => undefined);
+  const bus = await openTestBus(link);
   const reports: string[] = [];
   const host: TestHost = {
     reports,

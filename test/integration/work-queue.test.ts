@@ -5,13 +5,12 @@ import type { AnyMessage } from "../../src/messages/catalogue.js";
 import { CreateCollection, FlushChannel } from "../../src/messages/command.js";
 import { QueryChannel, queryMessages } from "../../src/messages/query.js";
 import { BuildIndex, CompactSegments } from "../../src/messages/task.js";
-import { Bus } from "../../src/system/bus.js";
 import { envelopeOf } from "../../src/system/envelope.js";
 import { readStreamInfo } from "../../src/system/jetstream.js";
 import type { NatsLink } from "../../src/system/nats.js";
-import { filterOf, streamSettingsDefault } from "../../src/system/streams.js";
+import { filterOf } from "../../src/system/streams.js";
 import { WorkQueue } from "../../src/system/work-queue.js";
-import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
+import { type NatsHarness, openTestBus, startHarness, waitUntil } from "./nats-harness.js";
 
 const channel = "c1-0";
 let harness: NatsHarness;
@@ -29,7 +28,7 @@ interface Taken {
 
 async function worker(name: string) {
   const link = await harness.connect(name);
-  const bus = await Bus.open(link, streamSettingsDefault, () => undefined);
+  const bus = await openTestBus(link);
   const taken: Taken[] = [];
   const reports: string[] = [];
   const queue = new WorkQueue(link, {
