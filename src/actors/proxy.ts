@@ -27,6 +27,7 @@ import {
 import {
   applyCollectionReply,
   applyFlushReply,
+  endCommandsOfOthers,
   resendCommand,
   startChange,
   startCreate,
@@ -87,6 +88,8 @@ function apply(state: ProxyState, outcome: Outcome, now: Now): void {
       return applyMessage(state, outcome.message, now);
     case "TimerFired":
       return sweep(state, now);
+    case "Reconnected":
+      return endCommandsOfOthers(state, outcome.connection);
     default:
       return applyExpected(state, outcome, now);
   }
@@ -110,6 +113,7 @@ function applyClientRequest(state: ProxyState, asked: ClientRequest, now: Now): 
   const parsed = parseRequest(asked);
   if (!parsed.ok) return respondError(state, clientId, contentType, parsed.error, clientId);
   const { call } = parsed;
+  state.connection = Math.max(state.connection, connection);
   const id = String(state.nextId++);
   const request: Request = {
     id,

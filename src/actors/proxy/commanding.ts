@@ -17,7 +17,7 @@ import type { MessageOf } from "../../messages/define.js";
 import type { CollectionReply, FlushReply } from "../../messages/reply.js";
 import type { Now } from "../../system/actor.js";
 import { forgetCollection, keyOf } from "./collections.js";
-import { refuse, respond } from "./responding.js";
+import { refuse, refuseWith, respond } from "./responding.js";
 import type { KnownCollection, ProxyState, Request, Work } from "./state.js";
 
 /** A command whose publish was lost is published again, under the same id. */
@@ -84,9 +84,27 @@ function command(
   messages: Map<string, AnyMessage>,
   now: Now,
 ): void {
+  if (request.connection < state.connection) return refuseDisconnected(state, request);
   const work: CommandWork = { kind: "command", messages, sentAtMs: now.monotonicMs };
   request.work = work;
   publishAll(state, request, work);
+}
+
+/**
+ * A command dies with the connection on which its request came: its client may have been told of
+ * nothing, and have dropped or created the collection of that name through another proxy since.
+ */
+export function endCommandsOfOthers(state: ProxyState, connection: number): void {
+  state.connection = Math.max(state.connection, connection);
+  for (const request of state.requests.values()) {
+    const hasEnded = request.connection < state.connection;
+    if (hasEnded && request.work.kind === "command") refuseDisconnected(state, request);
+  }
+}
+
+function refuseDisconnected(state: ProxyState, request: Request): void {
+  const text = "the connection on which the request came has ended";
+  refuseWith(state, request, "unavailable", text, "retry with the same requestId");
 }
 
 function publishAll(state: ProxyState, request: Request, work: CommandWork): void {

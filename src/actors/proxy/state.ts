@@ -111,6 +111,8 @@ export interface ProxyState {
   readonly settings: ProxySettings;
   /** The address of replies: new with each start, so that no old answer finds a new request. */
   incarnation: string;
+  /** The newest connection that it heard of: commands of earlier ones have died with those. */
+  connection: number;
   readonly requests: Map<string, Request>;
   readonly collections: Map<string, KnownCollection>;
   /** Requests that wait for a collection's record, by its key. */
@@ -129,6 +131,7 @@ export function initialState(settings: ProxySettings): ProxyState {
   return {
     settings,
     incarnation: "",
+    connection: 0,
     requests: new Map(),
     collections: new Map(),
     awaited: new Map(),

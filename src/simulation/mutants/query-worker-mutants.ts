@@ -8,6 +8,12 @@ import type { Mutant } from "../mutant.js";
 export const joinBarrierInFlight: Mutant = {
   name: "join-barrier-in-flight",
   about: "a read joins the barrier that was sent before it arrived",
+  provoke: (scenario) => ({
+    ...scenario,
+    clients: 4,
+    pauseBetweenMs: 20,
+    odds: { ...scenario.odds, slow: 0.2 },
+  }),
   afterApply(outcome, { actor, state }) {
     if (actor !== "query-worker" || outcome.kind !== "Delivered") return;
     const worker = state as QueryWorkerState;
@@ -46,10 +52,10 @@ export const noHoleCheck: Mutant = {
   provoke: (scenario) => ({
     ...scenario,
     workMs: 45_000,
+    clients: 4,
     replicas: 2,
     sealAgeMs: 800,
-    rates: { ...scenario.rates, pause: 5_000 },
-    odds: { ...scenario.odds, followerLags: 0.02 },
+    odds: { ...scenario.odds, followerLags: 0.1 },
   }),
   host: { skipsHoles: true },
   beforeApply(outcome, { state }) {
