@@ -31,12 +31,12 @@ export function forgetBefore(timeline: Timeline, through: number): void {
   timeline.commits.splice(0, count);
 }
 
-function firstAfter(commits: readonly Timestamp[], at: Timestamp): number {
+function firstAfter<Value extends Timestamp | number>(values: readonly Value[], at: Value): number {
   let low = 0;
-  let high = commits.length;
+  let high = values.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((commits[middle] as Timestamp) <= at) low = middle + 1;
+    if ((values[middle] as Value) <= at) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -44,6 +44,5 @@ function firstAfter(commits: readonly Timestamp[], at: Timestamp): number {
 
 /** The commit of the first change after this position; null when there was none yet. */
 export function nextCommitAfter(timeline: Timeline, sequence: number): Timestamp | null {
-  const index = timeline.sequences.findIndex((candidate) => candidate > sequence);
-  return timeline.commits[index] ?? null;
+  return timeline.commits[firstAfter(timeline.sequences, sequence)] ?? null;
 }

@@ -359,3 +359,28 @@ describe("the proxy itself", () => {
     expect(reply.causes[0]).toContain("sessions.h9");
   });
 });
+
+describe("a description", () => {
+  it("tells rows, segments and lag of every shard, also of one whose root cannot be read", () => {
+    const driven = proxyWith();
+    const effects = ask(driven, "main.describe-collection", { name: "docs" });
+    const messages = queries(effects);
+    const roots = every(effects, "readMetadata");
+    const told = messages.flatMap((message) => driven.tell(keysFound(message, [1], 10)));
+    const entries = roots.map(({ key }) => ({ key, value: Buffer.from("{"), revision: 1 }));
+    roots.forEach(({ id }, place) => {
+      const entry = entries[place] ?? null;
+      told.push(...driven.tell({ kind: "MetadataRead", id, result: { ok: true, entry } }));
+    });
+    expect(told).toEqual([]);
+    const { id } = one(effects, "listMetadata");
+    const listed = driven.tell({ kind: "MetadataListed", id, result: { ok: true, entries: [] } });
+    const reply = answer(listed);
+    expect(reply).toMatchObject({ name: "docs", rowCount: 2, shards: 2 });
+    expect(reply.channels).toMatchObject([
+      { lag: 10, segments: 0 },
+      { lag: 10, segments: 0 },
+    ]);
+    expect(driven.state.requests.size).toBe(0);
+  });
+});
