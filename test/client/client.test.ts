@@ -77,11 +77,14 @@ describe("rows", () => {
         [{ id: 7n, score: 1, fields: { id: 7n, v: Float32Array.of(7, 0.5, -1, 2) } }],
       ]);
     }
-    const bytes = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
+    const bytes = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
     for (const call of peer.calls) {
       if (call.operation !== "search") continue;
       expect(call).toMatchObject({ ef: 64, exact: false, limit: 5 });
-      if (typeof call.vectors[0] !== "string") expect(call.vectors).toEqual([bytes]);
+      const [vector] = call.vectors;
+      // Which kind of view the decoder makes depends on whether its native part is installed.
+      if (vector instanceof Uint8Array) expect(new Uint8Array(vector)).toEqual(bytes);
+      else expect(typeof vector).toBe("string");
     }
   });
 

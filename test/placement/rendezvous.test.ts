@@ -84,16 +84,20 @@ describe("a change of hosts", () => {
     return applied(empty, place(empty, hosts, always));
   };
 
-  it("moves only what a lost host held", () => {
+  it("moves what a lost host held, and else only what would put a host above the bound", () => {
     fc.assert(
       fc.property(holdings, hostNames, (all, hosts) => {
         fc.pre(hosts.length > 1);
         const before = settled(all, hosts);
         const [lost, ...rest] = hosts;
         const placed = place(before, rest, always);
+        const limit = bound(all, rest);
         for (const { channel, holders } of before) {
           const kept = holders.filter((host) => host !== lost);
-          expect(placed.get(channel)?.slice(0, kept.length)).toEqual(kept);
+          const left = kept.filter((host) => !placed.get(channel)?.includes(host));
+          expect(left.every((host) => loads(placed, [host])[0] === limit)).toBe(true);
+          const stayed = kept.filter((host) => !left.includes(host));
+          expect(placed.get(channel)?.slice(0, stayed.length)).toEqual(stayed);
         }
       }),
     );
