@@ -90,7 +90,7 @@ function anyHost(world: World): Host {
   return world.random.pick(world.hosts);
 }
 
-/** Short ones, some past the lease and the patience of the server, few past the duplicate window. */
+/** Short ones, some past the lease and the server's patience, few past the duplicate window. */
 function pauseMs({ random }: World): number {
   const kind = random.next();
   if (kind < 0.4) return 100 + random.next() * 1_500;

@@ -1,4 +1,4 @@
-// An object store that is away at times, answers late, loses its answers and flips a bit now and then.
+// An object store that is away at times, answers late, loses answers and flips a bit now and then.
 import { UnavailableError } from "../storage/errors.js";
 import type { ObjectStore } from "../storage/object-store.js";
 import type { World } from "./world.js";

@@ -235,7 +235,7 @@ function buryAll(rows: (Born & { died: number })[], killers: readonly Tombstone[
   killThrough(Number.POSITIVE_INFINITY);
 }
 
-/** Exact between the oldest readable position and the checkpoint; beside them it does not matter. */
+/** Exact between the oldest readable position and the checkpoint; elsewhere it does not matter. */
 function isSameDeath(model: number, loaded: number, checkpoint: number, readable: number): boolean {
   const seenBy = (died: number) => (died > checkpoint ? Number.POSITIVE_INFINITY : died);
   if (model <= readable && loaded <= readable) return true;

@@ -59,6 +59,23 @@ export const deleteWithoutBound: Mutant = {
       : effect,
 };
 
+/** RELIABILITY 10.1 for commands: a drop by name, given up by its client, comes after a create. */
+export const commandAfterReconnect: Mutant = {
+  name: "command-after-reconnect",
+  about: "a command outlives the connection on which its request came",
+  provoke: (scenario) => ({
+    ...scenario,
+    workMs: 40_000,
+    dropsCollections: true,
+    rates: { ...scenario.rates, pause: 2_000 },
+  }),
+  beforeApply(outcome, { actor, state }) {
+    if (actor !== "proxy") return;
+    if (outcome.kind === "Reconnected") Object.assign(outcome, { connection: 0 });
+    state.connection = 0;
+  },
+};
+
 /** The answer goes out before the log has acknowledged. */
 export const acknowledgeEarly: Mutant = {
   name: "acknowledge-early",
