@@ -29,6 +29,8 @@ export const errorCodes = {
   "payload-too-large": { status: 413, retryable: false },
   overloaded: { status: 429, retryable: true },
   internal: { status: 500, retryable: false },
+  /** Two workers failed while they ran this read: a third is not put at risk. */
+  "failed-twice": { status: 500, retryable: false },
   unavailable: { status: 503, retryable: true },
   /** The deadline passed first; a write may have happened, so a retry needs its request id. */
   "deadline-exceeded": { status: 503, retryable: true },
