@@ -210,7 +210,7 @@ function rowObjectsOf({ segments, tombstones }: Manifest): string[] {
   return [...segments, ...tombstones].map(({ object }) => object.key);
 }
 
-/** In log order: a birth ends the life of the row with its key, a killer that of what it reaches. */
+/** In log order: a birth ends the life of the row with its key, a killer of what it reaches. */
 function buryAll(rows: (Born & { died: number })[], killers: readonly Tombstone[]): void {
   const living = new Map<bigint, Born & { died: number }>();
   const deaths = [...killers].sort((a, b) => a.sequence - b.sequence);
