@@ -41,7 +41,10 @@ async function run(range: SeedRange, bug: string | null, options: Options): Prom
     amounts.answered += result.counts.answered;
     const rate = ((amounts.seeds * 1_000) / (performance.now() - startedAt)).toFixed(1);
     bar.update(amounts.seeds, { rate });
-    if (result.violation !== null) failed.push(result);
+    if (result.violation !== null) {
+      failed.push(result);
+      if (!options.plantedBugs) show(result, bug);
+    } else if (options.seed !== undefined) console.error(`trace ${result.hash}`);
     for (const line of result.lines) console.log(line);
   };
   const keepsTrace = options.trace === true;
@@ -51,8 +54,8 @@ async function run(range: SeedRange, bug: string | null, options: Options): Prom
   return { ...amounts, failed };
 }
 
-function show({ seed, violation, hash, virtualMs }: SeedResult, bug: string | undefined): void {
-  const again = bug === undefined ? "" : ` --bug ${bug}`;
+function show({ seed, violation, hash, virtualMs }: SeedResult, bug: string | null): void {
+  const again = bug === null ? "" : ` --bug ${bug}`;
   console.error(`seed ${seed}: ${violation}`);
   console.error(`  after ${(virtualMs / 1_000).toFixed(1)} virtual seconds, trace ${hash}`);
   console.error(`  replay: npm run simulate -- --seed ${seed}${again} --trace`);
@@ -68,7 +71,6 @@ async function simulate(options: Options): Promise<number> {
   }
   const range = { from: seed ?? firstSeed, count: seed === undefined ? options.seeds : 1 };
   const { failed, ...amounts } = await run(range, bug ?? null, options);
-  for (const result of failed) show(result, bug);
   const [first] = failed;
   const figures = { ...amounts, violations: failed.length };
   if (bug === undefined) {
