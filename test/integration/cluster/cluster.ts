@@ -16,10 +16,8 @@ import type { HostDescription } from "../../../src/client/types.js";
 import { connectNats, type NatsLink } from "../../../src/system/nats.js";
 import { waitUntil } from "../nats-harness.js";
 
-export const elanusScript = fileURLToPath(
-  new URL("../../../dist/scripts/elanus.js", import.meta.url),
-);
-export const clusterEnvironment = {
+const elanusScript = fileURLToPath(new URL("../../../dist/scripts/elanus.js", import.meta.url));
+const clusterEnvironment = {
   ...process.env,
   ELANUS_LOG_LEVEL: "warn",
   ELANUS_SEARCH_THREADS: "1",
@@ -43,11 +41,11 @@ export interface TestCluster {
   close(): Promise<void>;
 }
 
-export async function startCluster(): Promise<TestCluster> {
+export async function startCluster(environment: NodeJS.ProcessEnv = {}): Promise<TestCluster> {
   const directory = mkdtempSync(join(tmpdir(), "elanus-cluster-"));
   const dataDir = join(directory, "data");
   const closers: (() => Promise<void>)[] = [];
-  let running = await startDev(dataDir, 0);
+  let running = await startDev(dataDir, 0, environment);
   const { url } = running;
   const logs = [running.log];
   return {
@@ -68,7 +66,7 @@ export async function startCluster(): Promise<TestCluster> {
     hosts: () => readHosts(url),
     stop: () => end(running.child),
     async start() {
-      running = await startDev(dataDir, Number(new URL(url).port));
+      running = await startDev(dataDir, Number(new URL(url).port), environment);
       logs.push(running.log);
     },
     async close() {
@@ -79,10 +77,10 @@ export async function startCluster(): Promise<TestCluster> {
   };
 }
 
-async function startDev(dataDir: string, port: number) {
+async function startDev(dataDir: string, port: number, environment: NodeJS.ProcessEnv) {
   const options = ["dev", "--data-dir", dataDir, "--port", String(port)];
   const child = spawn(process.execPath, [elanusScript, ...options], {
-    env: clusterEnvironment,
+    env: { ...clusterEnvironment, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
@@ -105,7 +103,7 @@ async function end(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-export function readNatsPid(dataDir: string): number {
+function readNatsPid(dataDir: string): number {
   return JSON.parse(readFileSync(join(dataDir, "nats", "nats-server.json"), "utf8")).pid;
 }
 
