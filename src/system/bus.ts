@@ -22,6 +22,7 @@ export class Bus {
   readonly announcements: Announcements;
   readonly #report: BusSettings["report"];
   readonly #users = new Set<() => void>();
+  #hasReportedFailure = false;
   #isClosed = false;
 
   private constructor(link: NatsLink, { streams, hasRoom, report }: BusSettings) {
@@ -31,7 +32,11 @@ export class Bus {
     this.publisher = new LogPublisher(link, createLogSpace(link, hasRoom));
     this.announcements = new Announcements(link, (text) => report("warn", text));
     link.observe({
-      disconnected: () => report("warn", "the connection to NATS is lost"),
+      disconnected: () => {
+        this.#hasReportedFailure = false;
+        report("warn", "the connection to NATS is lost");
+      },
+      failed: (error) => this.#onFailedDial(error),
       reconnected: () => void this.#resume(),
     });
   }
@@ -53,6 +58,12 @@ export class Bus {
     this.#isClosed = true;
     this.announcements.close();
     this.publisher.close();
+  }
+
+  /** The first one says why; there may be ten a second. */
+  #onFailedDial(error: Error): void {
+    if (!this.#hasReportedFailure) this.#report("warn", `cannot connect to NATS: ${error.message}`);
+    this.#hasReportedFailure = true;
   }
 
   /** Memory streams went with the broker, definition and all: nothing else may come before them. */

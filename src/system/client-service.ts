@@ -52,7 +52,8 @@ export class ClientService {
 
   static async start(link: NatsLink, settings: ClientServiceSettings): Promise<ClientService> {
     const service = new ClientService(link, settings);
-    const handle = (message: NatsMessage) => service.#onRequest(message);
+    const handle = (message: NatsMessage, connection: number) =>
+      service.#onRequest(message, connection);
     service.#service = await link.serve({
       name: "elanus",
       version: settings.version,
@@ -109,7 +110,7 @@ export class ClientService {
     await Promise.race([stopped, wait(timeoutMs)]);
   }
 
-  #onRequest(message: NatsMessage): void {
+  #onRequest(message: NatsMessage, connection: number): void {
     const { reply: replyTo, subject, body } = message;
     // Nobody waits for an answer, so nobody would learn what came of it.
     if (replyTo === undefined) return;
@@ -129,9 +130,6 @@ export class ClientService {
     this.#inFlight.set(id, { replyTo, contentType, bytes, sinceMs: performance.now() });
     this.#bytes += bytes;
     const tokens = subject.slice(root.length + 1).split(".");
-    // Between the end of a connection and the next one's begin, what arrives came on the old one.
-    const { generation, connected } = this.#link;
-    const connection = connected ? generation : generation - 1;
     const isTaken = this.#settings.take({ id, subject: tokens, contentType, body, connection });
     if (isTaken) return;
     this.#forget(id, { replyTo, contentType, bytes, sinceMs: 0 });

@@ -43,8 +43,6 @@ export interface HostSettings {
 
 export interface Host {
   readonly status: readonly ActorStatus[];
-  /** Resolves with a reason when the host can no longer do anything. */
-  readonly failed: Promise<string>;
   /** Takes nothing more, finishes what is in flight, says goodbye, and closes. */
   drain(): Promise<void>;
 }
@@ -96,7 +94,6 @@ export async function startHost(settings: HostSettings): Promise<Host> {
     get status() {
       return running().map(({ status }) => status);
     },
-    failed: link.closed.then((error) => error?.message ?? "the connection to NATS was closed"),
     async drain() {
       await service?.drain(drainMs);
       await Promise.all([channels?.drain(drainMs), ...actors.map((actor) => actor.drain(drainMs))]);
@@ -138,7 +135,7 @@ function refuseCluster(link: NatsLink): void {
 async function openMetadata(link: NatsLink, settings: HostSettings): Promise<MetadataStore> {
   for (;;) {
     try {
-      return await openNatsMetadataStore(await link.keyValueClient());
+      return await openNatsMetadataStore(link.keyValueClient());
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       settings.report("warn", "host", `no metadata yet: ${error.message}`);

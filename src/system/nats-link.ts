@@ -51,7 +51,8 @@ export interface Subscription {
 export interface ServiceEndpoint {
   readonly name: string;
   readonly subject: string;
-  handle(message: NatsMessage): void;
+  /** `generation`: of the connection on which it came. */
+  handle(message: NatsMessage, generation: number): void;
 }
 
 export interface ServiceSettings {
@@ -64,11 +65,13 @@ export interface ServiceSettings {
 
 export interface LinkObserver {
   disconnected?(): void;
+  /** Another attempt to connect has failed; they go on for ever. */
+  failed?(error: Error): void;
   reconnected?(): void;
 }
 
 export interface NatsLink {
-  /** Counts the connections that ended: what arrives now came on the connection of this number. */
+  /** Counts the connections: one more at each end of one. */
   readonly generation: number;
   readonly connected: boolean;
   readonly payloadBytesMax: number;
@@ -76,20 +79,18 @@ export interface NatsLink {
   readonly url: string;
   /** Whether the server is one of a cluster. */
   readonly clustered: boolean;
-  /** Resolves when the connection is over for good, with the reason if nobody closed it. */
-  readonly closed: Promise<Error | undefined>;
   newInbox(): string;
   publish(subject: string, body: Uint8Array, options?: PublishOptions): PublishResult;
   request(subject: string, body: Uint8Array, options?: RequestOptions): Promise<RequestResult>;
   subscribe(
     subject: string,
-    handle: (message: NatsMessage) => void,
+    handle: (message: NatsMessage, generation: number) => void,
     options?: { queue?: string },
   ): Subscription;
   /** A micro service (ADR-32); resolves with what stops it, the requests taken being handled. */
   serve(settings: ServiceSettings): Promise<{ stop(): Promise<void> }>;
-  /** The client's own objects, for the metadata store. */
-  keyValueClient(): Promise<KeyValueClient>;
+  /** What the metadata store needs; its calls reject while there is no connection. */
+  keyValueClient(): KeyValueClient;
   observe(observer: LinkObserver): void;
   /** Resolves when all that was published has reached the server; rejects without a connection. */
   flush(): Promise<void>;

@@ -15,6 +15,7 @@ export interface NatsHarness {
   connect(name: string): Promise<NatsLink>;
   /** SIGKILL; the supervision starts it again at once. Resolves when it answers again. */
   killServer(): Promise<void>;
+  signalServer(signal: "SIGSTOP" | "SIGCONT"): void;
   stopServer(): Promise<void>;
   /** On the same port. */
   startServer(): Promise<void>;
@@ -46,6 +47,7 @@ export async function startHarness(): Promise<NatsHarness> {
       process.kill(pid, "SIGKILL");
       await waitUntil("the server is back", () => server.pid !== undefined && server.pid !== pid);
     },
+    signalServer: (signal) => void process.kill(server.pid ?? 0, signal),
     stopServer: () => server.stop(),
     async startServer() {
       server = await startNatsProcess({ directory, port, program, report });

@@ -27,7 +27,7 @@ export async function testHost(harness: NatsHarness, name: string): Promise<Test
     ports: {
       bus,
       objects: await openFileObjectStore(join(harness.directory, "objects")),
-      metadata: await openNatsMetadataStore(await link.keyValueClient()),
+      metadata: await openNatsMetadataStore(link.keyValueClient()),
       compute: {
         run: async (job) => {
           throw new Error(`no threads for '${job.kind}' here`);
