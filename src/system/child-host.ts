@@ -5,6 +5,7 @@ import type { Role } from "../messages/records.js";
 export interface ChildHostSettings {
   /** The script with the `host` command. */
   readonly script: string;
+  /** Also of the one that is started in its place, so that it has its channels again at once. */
   readonly name: string;
   readonly roles: readonly Role[];
   readonly natsUrl: string;
@@ -53,7 +54,10 @@ export class ChildHost {
 
   #start(): void {
     const { script, name, roles, natsUrl, dataDir } = this.#settings;
-    const options = ["--roles", roles.join(","), "--nats-url", natsUrl, "--data-dir", dataDir];
+    const options = [
+      ...["--name", name, "--roles", roles.join(",")],
+      ...["--nats-url", natsUrl, "--data-dir", dataDir],
+    ];
     const startedAtMs = performance.now();
     // A group of its own, so that an interrupt from the terminal reaches it through us only. It
     // ends when the channel to us does, so that it never outlives us.

@@ -43,7 +43,7 @@ export async function startDevCluster(settings: DevClusterSettings): Promise<Dev
   const hosts = settings.hosts.map(
     (roles, n) =>
       new ChildHost({
-        ...{ script: settings.script, name: `host ${n + 1}`, roles, dataDir, report },
+        ...{ script: settings.script, name: `host-${n + 1}`, roles, dataDir, report },
         natsUrl: nats.url,
       }),
   );

@@ -119,9 +119,12 @@ export class Session {
       this.#revision === null
         ? await metadata.create(this.#key, value)
         : await metadata.update(this.#key, value, this.#revision);
-    if (outcome.ok) this.#revision = outcome.revision;
-    else await this.#readBack();
-    return outcome.ok;
+    if (outcome.ok) {
+      this.#revision = outcome.revision;
+      return true;
+    }
+    await this.#readBack();
+    return false;
   }
 
   /** After a conflict: a late write of ours, a record that somebody cleared, or another host. */
@@ -130,12 +133,13 @@ export class Session {
     this.#revision = null;
     if (stored === undefined) return;
     const parsed = parseRecord(sessionRecord, stored.value);
-    const isOurs =
-      parsed.ok &&
-      parsed.record.pid === process.pid &&
-      parsed.record.startedAtMs === this.#startedAtMs;
-    if (isOurs || this.#isAbandoned(stored.revision)) this.#revision = stored.revision;
+    const isFree = parsed.ok && (this.#isOurs(parsed.record) || isOfDeadProcess(parsed.record));
+    if (isFree || this.#isAbandoned(stored.revision)) this.#revision = stored.revision;
     else this.#settings.report("error", `another process runs as host '${this.#settings.host}'`);
+  }
+
+  #isOurs({ pid, startedAtMs }: SessionRecord): boolean {
+    return pid === process.pid && startedAtMs === this.#startedAtMs;
   }
 
   /** An earlier process of this name left it behind when it has not moved for a whole TTL. */
@@ -143,6 +147,17 @@ export class Session {
     const now = performance.now();
     if (this.#foreign?.revision !== revision) this.#foreign = { revision, sinceMs: now };
     return now - this.#foreign.sinceMs > this.#settings.ttlMs;
+  }
+}
+
+/** Of this machine, where we can tell: who was started in its place need not wait for the TTL. */
+function isOfDeadProcess(record: SessionRecord): boolean {
+  if (record.hostname !== hostname()) return false;
+  try {
+    process.kill(record.pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 }
 

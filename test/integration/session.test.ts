@@ -1,7 +1,14 @@
 // Sessions over a real bucket: renewed, a lease that ends by itself, another host of the same name.
+import { spawnSync } from "node:child_process";
+import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type ActorStatus, decodeRecord, sessionRecord } from "../../src/messages/records.js";
+import {
+  type ActorStatus,
+  decodeRecord,
+  encodeRecord,
+  sessionRecord,
+} from "../../src/messages/records.js";
 import { Session } from "../../src/system/session.js";
 import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
 import { type TestHost, testHost } from "./test-actor.js";
@@ -67,6 +74,18 @@ describe("session", () => {
     await harness.startServer();
     await waitUntil("another lease", () => session.isHeld());
     expect(reports.every((text) => text.startsWith("warn: the session is not renewed"))).toBe(true);
+    await session.stop();
+  });
+
+  it("takes over at once from a process of this machine that is dead", async () => {
+    const { pid = 0 } = spawnSync(process.execPath, ["--version"]);
+    const fields = { version: 1, host: "a", roles: ["query"], startedAtMs: 1, renewedAtMs: 1 };
+    const left = { ...fields, pid, hostname: hostname(), actors: [] };
+    await host.ports.metadata.create("sessions.a", encodeRecord(left));
+    const { session, reports } = sessionOf("a", 60_000);
+    await session.start();
+    await waitUntil("the lease", () => session.isHeld(), 3_000);
+    expect(reports).toEqual([]);
     await session.stop();
   });
 
