@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Presets, SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import type { Collection } from "../src/client/collection.js";
@@ -12,6 +13,8 @@ import { percentile } from "./quickstart/measuring.js";
 
 const dimension = 16;
 const streamedRows = 50;
+/** Inserts that outrun the query workers on a busy machine would let no strong read through. */
+const streamPauseMs = 10;
 
 interface Row {
   id: bigint;
@@ -65,6 +68,7 @@ async function streamRows(rows: Collection<Row>, state: { done: boolean; rows: n
   while (!state.done) {
     await rows.insert(Array.from({ length: streamedRows }, () => rowOf(next++)));
     state.rows += streamedRows;
+    await delay(streamPauseMs);
   }
 }
 
