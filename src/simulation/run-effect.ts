@@ -52,6 +52,7 @@ function publish(actor: RunningActor, effect: Extract<Effect, { kind: "publish" 
   const { world, link } = host;
   const message = copyOf(effect.message);
   if (!link.connected) return;
+  if (effect.connection !== undefined && effect.connection !== link.generation) return;
   host.send(world.delay(), () => {
     actor.traceSent(message);
     const durability = definitionOf(message.kind)?.durability;

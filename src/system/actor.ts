@@ -60,7 +60,13 @@ export type Effect =
   /** Read one entry, for instance the original of a duplicate. */
   | { kind: "readEntry"; id: string; channel: string; sequence: number }
   /** Publish to its declared subject; may be lost, so who needs it asks again. */
-  | { kind: "publish"; message: AnyMessage; messageId: string | null }
+  | {
+      kind: "publish";
+      message: AnyMessage;
+      messageId: string | null;
+      /** Not published when this connection has ended; left out: whatever the connection is. */
+      connection?: number;
+    }
   /** Take up to `credits` more deliveries of a work queue (`token`: the subject's field). */
   | { kind: "take"; definitions: readonly AnyDefinition[]; token: string | null; credits: number }
   | { kind: "acknowledge"; delivery: DeliveryId }

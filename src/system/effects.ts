@@ -198,7 +198,8 @@ export class EffectRunner {
     return { kind: "EntryRead", id, entry: entry ?? null } as const;
   }
 
-  #publish({ message, messageId }: Extract<Effect, { kind: "publish" }>): void {
+  #publish({ message, messageId, connection }: Extract<Effect, { kind: "publish" }>): void {
+    if (connection !== undefined && connection !== this.#ports.bus.link.generation) return;
     const { subject, headers, body } = envelopeOf(message, messageId);
     const sent = this.#ports.bus.link.publish(subject, body, { headers });
     if (sent.ok || sent.reason === "disconnected") return;

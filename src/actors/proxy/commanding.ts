@@ -110,7 +110,8 @@ function refuseDisconnected(state: ProxyState, request: Request): void {
 function publishAll(state: ProxyState, request: Request, work: CommandWork): void {
   for (const [channel, message] of work.messages) {
     const messageId = `${state.incarnation}-${request.id}-${channel}`;
-    state.outbox.push({ kind: "publish", message, messageId });
+    const { connection } = request;
+    state.outbox.push({ kind: "publish", message, messageId, connection });
   }
 }
 

@@ -74,6 +74,11 @@ export const commandAfterReconnect: Mutant = {
     if (outcome.kind === "Reconnected") Object.assign(outcome, { connection: 0 });
     state.connection = 0;
   },
+  effect: (effect) => {
+    if (effect.kind !== "publish") return effect;
+    const { connection: _connection, ...anyConnection } = effect;
+    return anyConnection;
+  },
 };
 
 /** The answer goes out before the log has acknowledged. */
