@@ -30,7 +30,7 @@ function rowOf(id: number): Row {
 
 async function run(times: number): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "elanus-"));
-  const cluster = await startEmbeddedCluster(directory);
+  const cluster = await startEmbeddedCluster(join(directory, "data"));
   const client = await connectElanus({ url: cluster.url, rememberSession: false });
   const bar = new SingleBar(
     { format: "{bar} {value}/{total} | {eta_formatted} left" },
