@@ -1,6 +1,6 @@
 // `elanus dev`: a whole cluster on this machine, for as long as the command runs.
 import { fileURLToPath } from "node:url";
-import type { Configuration } from "../../src/system/config.js";
+import { type Configuration, hostEnvironment } from "../../src/system/config.js";
 import { type DevCluster, startDevCluster } from "../../src/system/dev-cluster.js";
 import { createOperatorLog } from "../../src/system/operator-log.js";
 import { packageVersion } from "../../src/system/package-version.js";
@@ -14,6 +14,7 @@ export async function runDev(configuration: Configuration): Promise<number> {
   const { dataDir, port, hosts } = configuration;
   const cluster = await startDevCluster({
     ...{ dataDir, port, hosts, script },
+    environment: hostEnvironment(configuration, process.env),
     report: (level, text) => log.report(level, "dev", text),
   });
   try {

@@ -145,7 +145,7 @@ export class ActorRunner<Settings, State> {
     const doublings = Math.min(this.#restartsInARow - 1, 10);
     const backoff = doublings <= 0 ? 0 : backoffMs.first * 2 ** doublings;
     const delayMs = Math.max(afterMs, Math.min(backoff, backoffMs.max));
-    this.#ports.report("warn", this.name, `starts again in ${delayMs} ms: ${reason}`);
+    this.#ports.report("warn", this.name, `starts again in ${Math.round(delayMs)} ms: ${reason}`);
     this.#waiting = setTimeout(() => this.#begin(), delayMs);
   }
 

@@ -10,6 +10,7 @@ export interface ChildHostSettings {
   readonly roles: readonly Role[];
   readonly natsUrl: string;
   readonly dataDir: string;
+  readonly environment: NodeJS.ProcessEnv;
   report(level: "info" | "warn", text: string): void;
 }
 
@@ -53,7 +54,7 @@ export class ChildHost {
   }
 
   #start(): void {
-    const { script, name, roles, natsUrl, dataDir } = this.#settings;
+    const { script, name, roles, natsUrl, dataDir, environment } = this.#settings;
     const options = [
       ...["--name", name, "--roles", roles.join(",")],
       ...["--nats-url", natsUrl, "--data-dir", dataDir],
@@ -64,6 +65,7 @@ export class ChildHost {
     const child = fork(script, ["host", ...options], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
       detached: true,
+      env: environment,
     });
     this.#child = child;
     child.once("error", (error) => this.#settings.report("warn", `${name}: ${error.message}`));

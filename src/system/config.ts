@@ -142,6 +142,22 @@ function readFile(file: string | undefined): Record<string, unknown> {
   throw new ConfigurationError(`${file}: not a JSON object`);
 }
 
+/**
+ * The environment for a host of the embedded cluster: the settings of hosts as they are here,
+ * wherever they came from, and nothing that is meant for another NATS server.
+ */
+export function hostEnvironment(
+  configuration: Configuration,
+  environment: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const own = Object.entries(environmentNames).map(([name, variable]) => {
+    const value = configuration[name as Name];
+    const isPassedOn = typeof value === "number" || name === "logLevel";
+    return [variable, isPassedOn ? String(value) : ""];
+  });
+  return { ...environment, ...Object.fromEntries(own) };
+}
+
 export function natsSettingsOf(
   configuration: Configuration,
   name: string,

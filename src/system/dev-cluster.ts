@@ -14,7 +14,9 @@ export interface DevClusterSettings {
   readonly dataDir: string;
   readonly port: number;
   readonly hosts: readonly (readonly Role[])[];
+  /** The script with the `host` command, and the environment that each host gets. */
   readonly script: string;
+  readonly environment: NodeJS.ProcessEnv;
   report(level: "info" | "warn", text: string): void;
 }
 
@@ -33,7 +35,7 @@ const wellWithinMs = 15_000;
 const askEveryMs = 100;
 
 export async function startDevCluster(settings: DevClusterSettings): Promise<DevCluster> {
-  const { report, port } = settings;
+  const { report, port, script, environment } = settings;
   const dataDir = resolve(settings.dataDir);
   const unlock = await lockDataDir(dataDir);
   const nats = await startNats(join(dataDir, "nats"), port, report).catch((error: unknown) => {
@@ -43,8 +45,8 @@ export async function startDevCluster(settings: DevClusterSettings): Promise<Dev
   const hosts = settings.hosts.map(
     (roles, n) =>
       new ChildHost({
-        ...{ script: settings.script, name: `host-${n + 1}`, roles, dataDir, report },
-        natsUrl: nats.url,
+        ...{ script, environment, roles, dataDir, report },
+        ...{ name: `host-${n + 1}`, natsUrl: nats.url },
       }),
   );
   return {

@@ -41,6 +41,7 @@ export class Session {
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> = Promise.resolve();
   #isWriting = false;
+  #hasReported = false;
 
   constructor(settings: SessionSettings) {
     this.#settings = settings;
@@ -94,10 +95,11 @@ export class Session {
       if (await this.#put(actors)) {
         this.#leaseUntilMs = sentAtMs + this.#settings.ttlMs * (1 - marginPart);
         this.#lastPhases = phasesOf(actors);
+        this.#hasReported = false;
       }
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      this.#settings.report("warn", `the session is not renewed: ${error.message}`);
+      this.#reportOnce("warn", `the session is not renewed: ${error.message}`);
     }
     this.#lastWrittenMs = sentAtMs;
   }
@@ -135,7 +137,13 @@ export class Session {
     const parsed = parseRecord(sessionRecord, stored.value);
     const isFree = parsed.ok && (this.#isOurs(parsed.record) || isOfDeadProcess(parsed.record));
     if (isFree || this.#isAbandoned(stored.revision)) this.#revision = stored.revision;
-    else this.#settings.report("error", `another process runs as host '${this.#settings.host}'`);
+    else this.#reportOnce("error", `another process runs as host '${this.#settings.host}'`);
+  }
+
+  /** There may be two tries a second until it succeeds again. */
+  #reportOnce(level: "warn" | "error", text: string): void {
+    if (!this.#hasReported) this.#settings.report(level, text);
+    this.#hasReported = true;
   }
 
   #isOurs({ pid, startedAtMs }: SessionRecord): boolean {

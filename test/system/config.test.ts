@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadConfiguration, natsSettingsOf } from "../../src/system/config.js";
+import { hostEnvironment, loadConfiguration, natsSettingsOf } from "../../src/system/config.js";
 
 const directory = mkdtempSync(join(tmpdir(), "elanus-config-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -62,6 +62,17 @@ describe("configuration", () => {
     expect(() => load({}, {}, fileOf("{"))).toThrow(/json: /);
     expect(() => load({}, {}, join(directory, "none.json"))).toThrow(/ENOENT/);
     expect(() => load({ roles: "", hosts: ";" })).toThrow(/^--hosts: /);
+  });
+
+  it("passes what concerns hosts on to them, and nothing meant for another server", () => {
+    const environment = { NATS_URL: "nats://elsewhere", NATS_TOKEN: "t", PATH: "/bin" };
+    const configuration = load({ logLevel: "debug" }, { ...environment, ELANUS_READS_MAX: "3" });
+    const passed = hostEnvironment(configuration, environment);
+    expect(passed).toMatchObject({ PATH: "/bin", NATS_URL: "", NATS_TOKEN: "" });
+    const received = load({}, passed);
+    expect(received).toMatchObject({ logLevel: "debug", readsMax: 3 });
+    expect(received.natsUrl).toBe("nats://127.0.0.1:4222");
+    expect(received.natsToken).toBe(undefined);
   });
 
   it("hands credentials to the connection", () => {
