@@ -77,13 +77,3 @@ export function payloadTooLarge(rows: number, bytes: number, bytesMax: number): 
   const hint = `about ${fitting} such rows would fit: send parts 0, 1, ... of one requestId`;
   return clientError("payload-too-large", message, hint);
 }
-
-export function tooOld(oldestReadableMs: number): ClientError {
-  const oldest = new Date(oldestReadableMs).toISOString();
-  const message = `asOf lies before the oldest readable timestamp, ${oldest}`;
-  return clientError(
-    "as-of-too-old",
-    message,
-    "a collection's asOfWindow says how far back it keeps",
-  );
-}

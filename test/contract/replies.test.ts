@@ -5,7 +5,6 @@ import {
   errorCodes,
   errorOfFailure,
   payloadTooLarge,
-  tooOld,
 } from "../../src/contract/errors.js";
 import { unpackMessage } from "../../src/contract/message-pack.js";
 import { suggestion } from "../../src/contract/nearest.js";
@@ -74,13 +73,6 @@ describe("an error", () => {
     expect(payloadTooLarge(2, 4_001, 4_000).hint).toContain("about 1 such");
     expect(payloadTooLarge(1, 5_000, 4_000).hint).toContain("single row");
     expect(payloadTooLarge(3, 50_000, 4_000).hint).toContain("single row");
-  });
-
-  it("names the oldest readable timestamp", () => {
-    expect(tooOld(1_700_000_000_123)).toMatchObject({
-      code: "as-of-too-old",
-      message: expect.stringContaining("2023-11-14T22:13:20.123Z"),
-    });
   });
 });
 
