@@ -138,8 +138,8 @@ async function indexEverything(words: Collection, rows: number): Promise<number>
   const { settings } = await words.describe();
   const { indexRowsMin } = settings.thresholds;
   const rest = rows % sealRows;
-  const indexable = Math.floor(rows / sealRows) + (rest >= indexRowsMin ? 1 : 0);
-  const indexedAtMs = await awaitIndexes(words, indexable);
+  const tooSmall = rest > 0 && rest < indexRowsMin ? 1 : 0;
+  const indexedAtMs = await awaitIndexes(words, rows, tooSmall);
   say(JSON.stringify(await segmentsOf(words)));
   return indexedAtMs;
 }

@@ -8,7 +8,8 @@ import { readWordVectors, type WordVector } from "./word-vectors.js";
 const heldOutEvery = 300;
 const batchRows = 1_000;
 const batchesInFlight = 4;
-const indexedWithinMs = 120_000;
+/** A core builds the graph of some 1,000 rows a second. */
+const indexedWithinMs = (rows: number) => 60_000 + rows * 2;
 
 export interface Loaded {
   readonly heldOut: readonly WordVector[];
@@ -90,18 +91,26 @@ export async function segmentsOf(words: Collection): Promise<SegmentState> {
   };
 }
 
-/** Waits until every segment has its index; returns when the last one was seen to have it. */
-export async function awaitIndexes(words: Collection, indexable: number): Promise<number> {
+/**
+ * Waits until every segment has its index but for `tooSmall` ones that need none; returns when that
+ * was seen. Segments may be merged meanwhile, so what counts is that none is without.
+ */
+export async function awaitIndexes(
+  words: Collection,
+  rows: number,
+  tooSmall: number,
+): Promise<number> {
   const bar = progressBar("indexing {bar} {value}/{total} segments | {duration_formatted}");
-  const deadline = performance.now() + indexedWithinMs;
-  bar.start(indexable, 0);
+  const deadline = performance.now() + indexedWithinMs(rows);
+  bar.start(1, 0);
   try {
     for (;;) {
-      const { indexedSegments } = await segmentsOf(words);
-      bar.update(Math.min(indexedSegments, indexable));
-      if (indexedSegments >= indexable) return performance.now();
+      const { segments, indexedSegments } = await segmentsOf(words);
+      bar.setTotal(Math.max(1, segments - tooSmall));
+      bar.update(indexedSegments);
+      if (indexedSegments >= segments - tooSmall) return performance.now();
       if (performance.now() > deadline) {
-        throw new Error(`${indexedSegments} of ${indexable} segments were indexed in time`);
+        throw new Error(`${indexedSegments} of ${segments} segments were indexed in time`);
       }
       await delay(250);
     }
