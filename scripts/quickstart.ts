@@ -86,6 +86,7 @@ async function tour(
       { name: "vector", type: "FloatVector", dimension },
     ],
     metric: "COSINE",
+    replicas: 2,
     thresholds: { sealRows },
   });
   const words = client.collection("words");
