@@ -24,7 +24,7 @@ withCommon(program.command("dev"), runDev)
   .option("--port <port>", "of the nats-server; 0: a free one (default 4222)")
   .option("--hosts <roles>", "the roles of each host, for instance 'proxy,coordinator;query,data'");
 
-withNats(withCommon(program.command("host"), runHost))
+withNats(withCommon(program.command("host"), (configuration) => runHost(configuration)))
   .description("run one actor host")
   .option("--roles <roles>", "proxy, coordinator, oracle, query, data, index (default all)")
   .option("--name <name>", "unique in the cluster (default: made up)")

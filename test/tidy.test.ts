@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { impureBelow } from "./tidy/closure.js";
 import { actorsThatKnowActors, strayEngines, wrongDirections } from "./tidy/direction.js";
 import { impurities, unrepeatable } from "./tidy/purity.js";
-import { brokenImports, unreachable } from "./tidy/reach.js";
+import { brokenImports, shippedTestParts, unreachable } from "./tidy/reach.js";
 import { missingPurpose, overlongFiles, overlongFunctions, swallowedErrors } from "./tidy/shape.js";
 import type { Finding, Source } from "./tidy/source.js";
 import { bannedText } from "./tidy/text.js";
@@ -74,6 +74,11 @@ test("every file is used, and every import leads to a file", () => {
   const entries = sources.map(({ path }) => path).filter(isEntry);
   expectNone(unreachable(sources, entries, usedWithoutImport));
   expectNone(brokenImports(sources));
+});
+
+test("the program carries nothing that only tests run", () => {
+  const isTestOnly = (path: string) => /^(src\/simulation|scripts\/chaos|test)\//.test(path);
+  expectNone(shippedTestParts(sources, ["scripts/elanus.ts"], isTestOnly));
 });
 
 test("every script is named where people look for it", () => {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Configuration, natsSettingsOf } from "../../src/system/config.js";
-import { type Host, startHost } from "../../src/system/host.js";
+import { type Host, type HostSettings, startHost } from "../../src/system/host.js";
 import { createOperatorLog } from "../../src/system/operator-log.js";
 import { packageVersion } from "../../src/system/package-version.js";
 import { interruption } from "./interruption.js";
@@ -11,7 +11,11 @@ import { interruption } from "./interruption.js";
 /** What is in flight gets a few seconds; what then still hangs must not keep the process. */
 const drainWithinMs = 10_000;
 
-export async function runHost(configuration: Configuration): Promise<number> {
+/** `changed`: given by test-only entry scripts, which plant a bug or a crash. */
+export async function runHost(
+  configuration: Configuration,
+  changed?: HostSettings["definitions"],
+): Promise<number> {
   const host = configuration.name ?? `host-${randomBytes(4).toString("hex")}`;
   const log = createOperatorLog(configuration, host);
   const told = interruption();
@@ -25,6 +29,7 @@ export async function runHost(configuration: Configuration): Promise<number> {
     streams: { replicas, logBytesMax, duplicateWindowMs },
     objectStore: { kind: "file", root: join(dataDir, "objects") },
     version: packageVersion(),
+    ...(changed === undefined ? {} : { definitions: changed }),
     report: log.report,
   });
   const early = await Promise.race([starting.then(() => null), told]);

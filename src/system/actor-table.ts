@@ -30,7 +30,12 @@ export interface RunningActor {
   stop(): void;
 }
 
-export type ActorStart = (ports: RunnerPorts) => RunningActor;
+/** May change what a definition does, such as where its process dies: for tests of failures. */
+export type ChangeDefinition = <Settings, State>(
+  definition: ActorDefinition<Settings, State>,
+) => ActorDefinition<Settings, State>;
+
+export type ActorStart = (ports: RunnerPorts, changed?: ChangeDefinition) => RunningActor;
 
 export type ChannelRole = Extract<Role, "query" | "data">;
 export type HostRole = Exclude<Role, ChannelRole>;
@@ -91,5 +96,6 @@ function plan<Settings, State>(
   settings: Settings,
   channel: string | null,
 ): ActorStart {
-  return (ports) => new ActorRunner(definition, settings, channel, ports);
+  return (ports, changed) =>
+    new ActorRunner(changed?.(definition) ?? definition, settings, channel, ports);
 }

@@ -7,6 +7,7 @@ import type { MetadataRecord, MetadataStore } from "../storage/metadata-store.js
 import type { RunnerPorts } from "./actor-runner.js";
 import {
   type ActorContext,
+  type ChangeDefinition,
   type ChannelRole,
   channelActor,
   type RunningActor,
@@ -29,6 +30,7 @@ export class ChannelActors {
   readonly #roles: readonly ChannelRole[];
   readonly #context: ActorContext;
   readonly #ports: RunnerPorts;
+  readonly #changed: ChangeDefinition | undefined;
   readonly #metadata: MetadataStore;
   /** By role and channel. */
   readonly #held = new Map<string, Held>();
@@ -38,10 +40,16 @@ export class ChannelActors {
   #isListingStale = false;
   #isStopped = false;
 
-  constructor(roles: readonly ChannelRole[], context: ActorContext, ports: RunnerPorts) {
+  constructor(
+    roles: readonly ChannelRole[],
+    context: ActorContext,
+    ports: RunnerPorts,
+    changed?: ChangeDefinition,
+  ) {
     this.#roles = roles;
     this.#context = context;
     this.#ports = ports;
+    this.#changed = changed;
     this.#metadata = ports.metadata;
   }
 
@@ -116,7 +124,8 @@ export class ChannelActors {
     for (const [name, held] of this.#held) if (!wanted.has(name)) this.#leave(name, held);
     for (const [name, { role, assignment }] of wanted) {
       if (this.#held.has(name)) continue;
-      const actor = channelActor(role, this.#context, assignment)(this.#ports);
+      const start = channelActor(role, this.#context, assignment);
+      const actor = start(this.#ports, this.#changed);
       this.#held.set(name, { actor, isLeaving: false });
     }
   }

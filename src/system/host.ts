@@ -8,6 +8,7 @@ import { openNatsMetadataStore } from "../storage/metadata-store-nats.js";
 import type { RunnerPorts } from "./actor-runner.js";
 import {
   type ActorContext,
+  type ChangeDefinition,
   type ChannelRole,
   type HostRole,
   hostActor,
@@ -38,6 +39,8 @@ export interface HostSettings {
   readonly searchThreads: number;
   readonly buildThreads: number;
   readonly version: string;
+  /** Only a test's own entry script gives it. */
+  readonly definitions?: ChangeDefinition;
   report(level: "info" | "warn" | "error", actor: string, text: string): void;
 }
 
@@ -115,10 +118,10 @@ function startActors(
   const { duplicateWindowMs } = streams;
   const context: ActorContext = { host, sessionTtlMs, readsMax, duplicateWindowMs };
   for (const role of roles.filter((name): name is HostRole => !isChannelRole(name))) {
-    actors.push(hostActor(role, context)(ports));
+    actors.push(hostActor(role, context)(ports, settings.definitions));
   }
   const ofChannels = roles.filter((name): name is ChannelRole => isChannelRole(name));
-  const channels = new ChannelActors(ofChannels, context, ports);
+  const channels = new ChannelActors(ofChannels, context, ports, settings.definitions);
   channels.start();
   return channels;
 }

@@ -9,6 +9,24 @@ export function unreachable(
   entries: readonly string[],
   exceptions: Exceptions,
 ): readonly Finding[] {
+  const reached = reachedFrom(sources, entries);
+  return sources
+    .filter(({ path }) => !reached.has(path) && exceptions[path] === undefined)
+    .map(({ path }) => ({ path, line: 1, message: "nothing uses this file: remove it or use it" }));
+}
+
+/** What only tests may run, and yet comes with the program whose files are `entries`. */
+export function shippedTestParts(
+  sources: readonly Source[],
+  entries: readonly string[],
+  testOnly: (path: string) => boolean,
+): readonly Finding[] {
+  return [...reachedFrom(sources, entries)]
+    .filter(testOnly)
+    .map((path) => ({ path, line: 1, message: `only for tests, and ${entries.join()} runs it` }));
+}
+
+function reachedFrom(sources: readonly Source[], entries: readonly string[]): ReadonlySet<string> {
   const byPath = new Map(sources.map((source) => [source.path, source]));
   const reached = new Set(entries);
   const waiting = [...entries];
@@ -19,9 +37,7 @@ export function unreachable(
       reached.add(file);
     }
   }
-  return sources
-    .filter(({ path }) => !reached.has(path) && exceptions[path] === undefined)
-    .map(({ path }) => ({ path, line: 1, message: "nothing uses this file: remove it or use it" }));
+  return reached;
 }
 
 export function brokenImports(sources: readonly Source[]): readonly Finding[] {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { impureBelow } from "./closure.js";
 import { actorsThatKnowActors, strayEngines, wrongDirections } from "./direction.js";
 import { impurities, unrepeatable } from "./purity.js";
-import { brokenImports, unreachable } from "./reach.js";
+import { brokenImports, shippedTestParts, unreachable } from "./reach.js";
 import { missingPurpose, overlongFiles, overlongFunctions, swallowedErrors } from "./shape.js";
 import { type Finding, parse, type Source } from "./source.js";
 import { bannedText } from "./text.js";
@@ -233,6 +233,11 @@ describe("nothing is left over", () => {
   test("finds a file to which nothing leads", () => {
     const found = unreachable(all, [script.path], {});
     expect(found.map(({ path }) => path)).toEqual([unused.path]);
+  });
+  test("finds what only tests may run", () => {
+    const find = (name: string) => shippedTestParts(all, [script.path], (path) => path === name);
+    expect(find(threaded.path).map(({ path }) => path)).toEqual([threaded.path]);
+    expect(find(unused.path)).toEqual([]);
   });
   test("knows exceptions", () => {
     expect(unreachable(all, [script.path], { [unused.path]: "read by hand" })).toEqual([]);
