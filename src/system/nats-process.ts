@@ -62,6 +62,22 @@ export async function startNatsProcess(settings: NatsProcessSettings): Promise<N
   };
 }
 
+/** One that nobody starts again but who calls `start`: on its port, with its streams. */
+export async function natsServerAt(
+  program: string,
+  directory: string,
+): Promise<{ url: string; start(): Promise<ChildProcess> }> {
+  const place = {
+    directory,
+    port: await freePort(),
+    name: `elanus-${randomBytes(6).toString("hex")}`,
+  };
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(configurationFileOf(directory), configurationOf(place));
+  const start = async () => (await launch(program, place)).child;
+  return { url: `nats://127.0.0.1:${place.port}`, start };
+}
+
 /** The paths are JSON strings, which the server's format reads alike. */
 function configurationOf({ directory, port, name }: Place): string {
   return [
