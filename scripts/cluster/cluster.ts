@@ -3,8 +3,9 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ConnectOptions, connectElanus, type ElanusClient } from "../../src/client/connect.js";
+import { startNats } from "../servers/nats.js";
+import type { ServerProcess } from "../servers/server-process.js";
 import { type HostPlan, type HostProcess, startHostProcess } from "./host-process.js";
-import { type ServerProcess, startNatsServer } from "./nats.js";
 import { untilReady } from "./readiness.js";
 
 export interface ClusterPlan {
@@ -47,8 +48,10 @@ export async function startCluster(plan: ClusterPlan): Promise<Cluster> {
   const directory = resolve(plan.directory);
   const dataDirectory = join(directory, "data");
   mkdirSync(dataDirectory, { recursive: true });
-  const nats = [await startNatsServer(join(directory, "nats"))];
-  const natsUrl = nats.map(({ endpoint }) => endpoint).join(",");
+  const { url: natsUrl, servers: nats } = await startNats({
+    directory: join(directory, "nats"),
+    servers: 1,
+  });
   const surroundings = {
     directory,
     script: plan.hostScript ?? elanusScript,

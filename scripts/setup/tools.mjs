@@ -10,29 +10,48 @@ const natsServerMin = [2, 9];
 const extraDirectories = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
 
 /** What compiles the vector index (hnswlib-node), and the server that keeps the log. */
-const tools = [
+const toolsOfEveryone = [
   { name: "python3", apt: "python3", brew: "python3", find: () => runs("python3") },
   { name: "make", apt: "make", brew: "make", find: () => runs("make") },
   { name: "g++", apt: "g++", brew: "gcc", find: () => runs(process.env.CXX ?? "g++") },
-  { name: "nats-server", apt: "nats-server", brew: "nats-server", find: natsServer },
+  {
+    name: "nats-server",
+    apt: "nats-server",
+    brew: "nats-server",
+    service: "nats-server",
+    find: () => server("nats-server"),
+  },
+];
+
+/** The servers of the cluster profile, which its tests start themselves. */
+const serversOfTests = [
+  { name: "etcd", apt: "etcd-server", brew: "etcd", service: "etcd", find: () => server("etcd") },
+  {
+    name: "redis-server",
+    apt: "redis-server",
+    brew: "redis",
+    service: "redis-server",
+    find: () => server("redis-server"),
+  },
 ];
 
 /** Returns one line that names the versions found; throws a SetupProblem. */
-export function readyTools() {
+export function readyTools({ withServers = false } = {}) {
   if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
     throw new SetupProblem(
       `Elanus needs Node ${nodeMajorMin} or newer, and this is ${process.versions.node}.\n` +
         "Newer ones: https://nodejs.org, or your system's packages.",
     );
   }
-  const missing = absentTools();
+  const tools = withServers ? [...toolsOfEveryone, ...serversOfTests] : toolsOfEveryone;
+  const missing = absent(tools);
   if (missing.length > 0) install(missing);
-  const still = absentTools();
+  const still = absent(tools);
   if (still.length > 0) throw new SetupProblem(waysToGet(still, "They are still not found."));
   return `node ${process.versions.node}, nats-server ${natsServerVersion().join(".")}`;
 }
 
-function absentTools() {
+function absent(tools) {
   return tools.filter((tool) => tool.find() === undefined);
 }
 
@@ -61,15 +80,17 @@ function isExecutable(path) {
   }
 }
 
-function natsServer() {
-  const named = process.env.ELANUS_NATS_SERVER;
-  if (named === undefined || named === "") return onPath("nats-server", extraDirectories);
+/** For `redis-server`, ELANUS_REDIS_SERVER names one. */
+function server(name) {
+  const variable = `ELANUS_${name.toUpperCase().replaceAll("-", "_")}`;
+  const named = process.env[variable];
+  if (named === undefined || named === "") return onPath(name, extraDirectories);
   if (isExecutable(named)) return named;
-  throw new SetupProblem(`ELANUS_NATS_SERVER names '${named}', which is not a program.`);
+  throw new SetupProblem(`${variable} names '${named}', which is not a program.`);
 }
 
 function natsServerVersion() {
-  const path = natsServer();
+  const path = server("nats-server");
   const output = spawnSync(path, ["--version"], { encoding: "utf8" }).stdout ?? "";
   const version = /v?(\d+)\.(\d+)\.(\d+)/.exec(output)?.slice(1).map(Number);
   if (version === undefined) {
@@ -118,9 +139,11 @@ function installWithApt(apt, missing) {
     const step = updated ? "'apt-get install' failed" : "'apt-get update' and 'install' failed";
     throw new SetupProblem(waysToGet(missing, `${step} (the output is above).`));
   }
-  if (missing.some((tool) => tool.name === "nats-server") && existsSync("/run/systemd/system")) {
-    say("the nats-server package also runs a service of its own on port 4222; Elanus neither");
-    say("uses nor touches it ('systemctl disable --now nats-server' turns it off)");
+  const services = missing.filter((tool) => tool.service !== undefined);
+  if (services.length > 0 && existsSync("/run/systemd/system")) {
+    const names = services.map((tool) => tool.service).join(" ");
+    say("these packages also run services of their own, which Elanus neither uses nor touches;");
+    say(`'systemctl disable --now ${names}' turns them off`);
   }
 }
 

@@ -2,9 +2,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect as openSocket } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "./free-port.js";
+import {
+  type NatsPlace,
+  natsConfiguration,
+  natsConfigurationFileOf,
+  natsGreetingOn,
+} from "./nats-configuration.js";
 
 export interface NatsProcessSettings {
   /** Everything of the server lies in this folder: settings, log and streams. */
@@ -35,21 +41,14 @@ const restartDelayMs = { min: 100, max: 5_000 };
 /** After this long a server counts as started well, and the next restart is quick again. */
 const settledMs = 10_000;
 
-/** Where one server runs: `name` is how it greets, so that no other is taken for it. */
-interface Place {
-  readonly directory: string;
-  readonly port: number;
-  readonly name: string;
-}
-
 /** Resolves when the server answers; rejects with what it said when it does not start. */
 export async function startNatsProcess(settings: NatsProcessSettings): Promise<NatsProcess> {
   const directory = resolve(settings.directory);
   mkdirSync(directory, { recursive: true });
   await endOrphan(directory, settings.report);
   const port = settings.port === 0 ? await freePort() : settings.port;
-  const place: Place = { directory, port, name: `elanus-${randomBytes(6).toString("hex")}` };
-  writeFileSync(configurationFileOf(directory), configurationOf(place));
+  const place: NatsPlace = { directory, port, name: `elanus-${randomBytes(6).toString("hex")}` };
+  writeFileSync(natsConfigurationFileOf(directory), natsConfiguration(place));
   const supervised = new SupervisedServer(place, settings);
   await supervised.start();
   return {
@@ -62,58 +61,16 @@ export async function startNatsProcess(settings: NatsProcessSettings): Promise<N
   };
 }
 
-/** One that nobody starts again but who calls `start`: on its port, with its streams. */
-export async function natsServerAt(
-  program: string,
-  directory: string,
-): Promise<{ url: string; start(): Promise<ChildProcess> }> {
-  const place = {
-    directory,
-    port: await freePort(),
-    name: `elanus-${randomBytes(6).toString("hex")}`,
-  };
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(configurationFileOf(directory), configurationOf(place));
-  const start = async () => (await launch(program, place)).child;
-  return { url: `nats://127.0.0.1:${place.port}`, start };
-}
-
-/** The paths are JSON strings, which the server's format reads alike. */
-function configurationOf({ directory, port, name }: Place): string {
-  return [
-    "# Written by Elanus at every start: changes are lost.",
-    `server_name: "${name}"`,
-    `host: "127.0.0.1"`,
-    `port: ${port}`,
-    "max_payload: 8MB",
-    // Several readers of the log share one connection: room for what they have asked for.
-    "max_pending: 256MB",
-    // A client that is silent for longer is cut off: see the window of duplicates of the log.
-    `ping_interval: "20s"`,
-    "ping_max: 2",
-    `log_file: ${JSON.stringify(join(directory, "nats-server.log"))}`,
-    "logfile_size_limit: 10MB",
-    "jetstream {",
-    `  store_dir: ${JSON.stringify(join(directory, "store"))}`,
-    "  max_memory_store: 1GB",
-    // Every log reserves its limit, which is more than it will use: the disk is what is finite.
-    "  max_file_store: 1000TB",
-    "}",
-    "",
-  ].join("\n");
-}
-
-const configurationFileOf = (directory: string) => join(directory, "nats-server.conf");
 const pidFileOf = (directory: string) => join(directory, "nats-server.json");
 
 class SupervisedServer {
-  readonly #place: Place;
+  readonly #place: NatsPlace;
   readonly #settings: NatsProcessSettings;
   readonly #stopping = new AbortController();
   #server: Server | null = null;
   #supervision: Promise<void> = Promise.resolve();
 
-  constructor(place: Place, settings: NatsProcessSettings) {
+  constructor(place: NatsPlace, settings: NatsProcessSettings) {
     this.#place = place;
     this.#settings = settings;
   }
@@ -174,10 +131,10 @@ interface Server {
   hasEnded(): boolean;
 }
 
-async function launch(program: string, place: Place): Promise<Server> {
+async function launch(program: string, place: NatsPlace): Promise<Server> {
   const { directory, port, name } = place;
   // A group of its own: an interrupt from the terminal must not reach it before its users are done.
-  const child = spawn(program, ["-c", configurationFileOf(directory)], {
+  const child = spawn(program, ["-c", natsConfigurationFileOf(directory)], {
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
   });
@@ -196,7 +153,7 @@ async function launch(program: string, place: Place): Promise<Server> {
   const server = { child, ended, hasEnded: () => over };
   const until = performance.now() + startTimeoutMs;
   while (!over && performance.now() < until) {
-    if ((await greetingOn(port)) === name) {
+    if ((await natsGreetingOn(port)) === name) {
       writeFileSync(pidFileOf(directory), JSON.stringify({ pid: child.pid, port, name }));
       return server;
     }
@@ -213,20 +170,6 @@ async function explanation(server: Server, port: number, said: string): Promise<
   return `nats-server does not start on port ${port} (${await server.ended}): ${said.trim()}`;
 }
 
-/** The name of the NATS server that says hello on this port. */
-function greetingOn(port: number): Promise<string | undefined> {
-  return new Promise((done) => {
-    const socket = openSocket(port, "127.0.0.1");
-    socket.setTimeout(1_000, () => socket.destroy());
-    socket.once("data", (data) => {
-      done(/^INFO .*"server_name":"([^"]*)"/.exec(data.toString("utf8"))?.[1]);
-      socket.destroy();
-    });
-    socket.once("error", () => done(undefined));
-    socket.once("close", () => done(undefined));
-  });
-}
-
 async function endServer(server: Server): Promise<void> {
   if (server.hasEnded()) return;
   server.child.kill("SIGTERM");
@@ -238,11 +181,11 @@ async function endServer(server: Server): Promise<void> {
 /** One whose owner was killed still has the store open, and a second one would damage it. */
 async function endOrphan(directory: string, report: NatsProcessSettings["report"]): Promise<void> {
   const orphan = readOrphan(directory);
-  if (orphan === undefined || (await greetingOn(orphan.port)) !== orphan.name) return;
+  if (orphan === undefined || (await natsGreetingOn(orphan.port)) !== orphan.name) return;
   report("warn", `a nats-server was left over from before, pid ${orphan.pid}: ending it`);
   signalIfThere(orphan.pid, "SIGTERM");
   const until = performance.now() + stopTimeoutMs;
-  while ((await greetingOn(orphan.port)) === orphan.name) {
+  while ((await natsGreetingOn(orphan.port)) === orphan.name) {
     if (performance.now() > until) signalIfThere(orphan.pid, "SIGKILL");
     await delay(50);
   }
@@ -271,15 +214,4 @@ function endOfLog(directory: string): string {
   } catch {
     return "";
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.once("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => done(typeof address === "object" ? (address?.port ?? 0) : 0));
-    });
-  });
 }

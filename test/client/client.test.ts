@@ -199,7 +199,7 @@ describe("a call", () => {
   });
 
   it("outlives a restart of the server", async () => {
-    server.signal("SIGKILL");
+    await server.kill();
     const counting = docs().count({ timeoutMs: 20_000 });
     await server.restart();
     expect(await counting).toMatchObject({ count: 0 });

@@ -91,7 +91,7 @@ describe("metadata store: NATS, failing", () => {
 
   it("is unavailable while the server is frozen; the same write again settles it", async () => {
     const revision = revisionOf(await store.create("frozen.a", bytesOf("1")));
-    server.signal("SIGSTOP");
+    server.freeze();
     const update = () => store.update("frozen.a", bytesOf("2"), revision);
     try {
       await vi.waitFor(
@@ -103,7 +103,7 @@ describe("metadata store: NATS, failing", () => {
         expect(update()).rejects.toThrow(UnavailableError),
       ]);
     } finally {
-      server.signal("SIGCONT");
+      server.thaw();
     }
     const settled = revisionOf(await update());
     expect(await store.get("frozen.a")).toEqual({ value: bytesOf("2"), revision: settled });
@@ -114,7 +114,6 @@ describe("metadata store: NATS, failing", () => {
     let revision = revisionOf(await store.create("killed.a", bytesOf("0")));
     for (let round = 1; round <= 3; round++) {
       revision = revisionOf(await store.update("killed.a", bytesOf(`${round}`), revision));
-      server.signal("SIGKILL");
       await server.restart();
       await vi.waitFor(() => store.get("killed.a"), 10_000);
       expect(await store.get("killed.a")).toEqual({ value: bytesOf(`${round}`), revision });

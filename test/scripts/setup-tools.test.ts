@@ -30,9 +30,10 @@ function removeProgram(name: string): void {
 }
 
 /** Runs the search for tools on a machine that has nothing but this test's own programs. */
-function readyTools(natsServer = join(directory, "bin", "nats-server")) {
+function readyTools(natsServer = join(directory, "bin", "nats-server"), withServers = false) {
   const program = `import { readyTools } from ${JSON.stringify(toolsModule)};
-    try { console.log(readyTools()); } catch (error) { console.log(error.name, error.message); }`;
+    const options = { withServers: ${withServers} };
+    try { console.log(readyTools(options)); } catch (error) { console.log(error.name, error.message); }`;
   const environment = { PATH: join(directory, "bin"), ELANUS_NATS_SERVER: natsServer };
   const args = ["--input-type=module", "-e", program];
   return spawnSync(process.execPath, args, { env: environment, encoding: "utf8" }).stdout;
@@ -49,6 +50,17 @@ test("names every way when there is nothing to install with", () => {
   expect(output).toContain("SetupProblem Elanus needs make, g++.");
   expect(output).toContain("apt-get install -y make g++");
   expect(output).toContain("brew install make gcc");
+});
+
+// Elsewhere brew's own folder is searched too, and may have them.
+test.runIf(process.platform === "linux")("wants etcd and Redis only when asked for them", () => {
+  expect(readyTools()).toContain("nats-server 2.10.27");
+  const output = readyTools(undefined, true);
+  expect(output).toContain("SetupProblem Elanus needs etcd, redis-server.");
+  expect(output).toContain("apt-get install -y etcd-server redis-server");
+  addProgram("etcd", "exit 0");
+  addProgram("redis-server", "exit 0");
+  expect(readyTools(undefined, true)).toContain("nats-server 2.10.27");
 });
 
 test.runIf(isRoot)("installs what is missing, and only that", () => {
