@@ -28,6 +28,9 @@ withNats(withCommon(program.command("host"), (configuration) => runHost(configur
   .description("run one actor host")
   .option("--roles <roles>", "proxy, coordinator, oracle, query, data, index (default all)")
   .option("--name <name>", "unique in the cluster (default: made up)")
+  .option("--objects-url <url>", "s3://bucket/prefix (default: a folder in the data directory)")
+  .option("--s3-endpoint <url>", "of a store that speaks S3 but is not AWS's own")
+  .option("--s3-region <region>", "of the bucket (default AWS_REGION or us-east-1)")
   .option("--replicas <number>", "of the streams, on a cluster of NATS servers");
 
 withNats(withCommon(program.command("status"), runStatus))

@@ -1,8 +1,7 @@
 // `elanus host`: one process that runs the actors of its roles until it is told to end.
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { type Configuration, natsSettingsOf } from "../../src/system/config.js";
+import { type Configuration, natsSettingsOf, objectStoreOf } from "../../src/system/config.js";
 import { type Host, type HostSettings, startHost } from "../../src/system/host.js";
 import { createOperatorLog } from "../../src/system/operator-log.js";
 import { packageVersion } from "../../src/system/package-version.js";
@@ -27,7 +26,7 @@ export async function runHost(
     ...{ dataDir, diskReserveBytes },
     nats: natsSettingsOf(configuration, host, true),
     streams: { replicas, logBytesMax, duplicateWindowMs },
-    objectStore: { kind: "file", root: join(dataDir, "objects") },
+    objectStore: objectStoreOf(configuration),
     version: packageVersion(),
     ...(changed === undefined ? {} : { definitions: changed }),
     report: log.report,

@@ -1,16 +1,12 @@
 // Reads an object and compares its hash before anyone looks inside.
-import { createHash } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
 import type { ObjectReference } from "../messages/control.js";
 import { UnavailableError } from "../storage/errors.js";
 import type { ObjectStore } from "../storage/object-store.js";
+import { sha256InTurns } from "../storage/sha256.js";
 import type { ComputeResult } from "../system/compute.js";
 
 export type Unreadable = Extract<ComputeResult, { kind: "unreadable" }>;
 export type VerifiedObject = { readonly kind: "read"; readonly bytes: Uint8Array } | Unreadable;
-
-// Some five milliseconds of hashing; then others get their turn.
-const bytesPerTurn = 4 * 1024 * 1024;
 
 export async function readVerified(
   objects: ObjectStore,
@@ -39,13 +35,4 @@ async function get(
     if (error instanceof UnavailableError) return error;
     throw error;
   }
-}
-
-async function sha256InTurns(bytes: Uint8Array): Promise<string> {
-  const hash = createHash("sha256");
-  for (let start = 0; start < bytes.length; start += bytesPerTurn) {
-    if (start > 0) await setImmediate();
-    hash.update(bytes.subarray(start, start + bytesPerTurn));
-  }
-  return hash.digest("hex");
 }

@@ -27,7 +27,11 @@ const keyLengthMax = 1024;
  * folder or meet a store's own files. No key may be another one's folder (`a` beside `a/b`).
  */
 export function assertObjectKey(key: string): void {
-  assert(key.length <= keyLengthMax && keyPattern.test(key), `'${key}' is no object key`);
+  assert(isObjectKey(key), `'${key}' is no object key`);
+}
+
+export function isObjectKey(text: string): boolean {
+  return text.length <= keyLengthMax && keyPattern.test(text);
 }
 
 /** The beginning of a key, or nothing. */

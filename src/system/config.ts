@@ -1,9 +1,15 @@
 // Settings from flags, the environment, a file and defaults, checked, in this order.
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { z } from "zod";
 import { roles } from "../messages/records.js";
 import type { NatsSettings } from "./nats.js";
+import {
+  type ObjectStoreLocation,
+  objectsUrlPattern,
+  s3LocationOf,
+} from "./object-store-location.js";
 import { streamSettingsDefault } from "./streams.js";
 
 const positive = z.coerce.number().int().min(1);
@@ -53,6 +59,11 @@ const configurationSchema = z.strictObject({
   readsMax: positive.max(1_024).default(16),
   searchThreads: positive.max(256).default(Math.max(1, Math.min(8, availableParallelism() - 1))),
   buildThreads: positive.max(64).default(1),
+  /** Where the objects lie; absent: a folder in the data directory. */
+  objectsUrl: z.string().regex(objectsUrlPattern, "not like s3://bucket/prefix").optional(),
+  /** Of a store that is not AWS's own. */
+  s3Endpoint: z.url({ protocol: /^https?$/, error: "not like http://host:port" }).optional(),
+  s3Region: z.string().min(1).default("us-east-1"),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 export type Configuration = z.infer<typeof configurationSchema>;
@@ -80,6 +91,9 @@ const environmentNames: Readonly<Record<Name, string>> = {
   readsMax: "ELANUS_READS_MAX",
   searchThreads: "ELANUS_SEARCH_THREADS",
   buildThreads: "ELANUS_BUILD_THREADS",
+  objectsUrl: "ELANUS_OBJECTS_URL",
+  s3Endpoint: "ELANUS_S3_ENDPOINT",
+  s3Region: "AWS_REGION",
   logLevel: "ELANUS_LOG_LEVEL",
 };
 
@@ -156,6 +170,12 @@ export function hostEnvironment(
     return [variable, isPassedOn ? String(value) : ""];
   });
   return { ...environment, ...Object.fromEntries(own) };
+}
+
+export function objectStoreOf(configuration: Configuration): ObjectStoreLocation {
+  const { objectsUrl, s3Region: region, s3Endpoint: endpoint, dataDir } = configuration;
+  if (objectsUrl !== undefined) return s3LocationOf(objectsUrl, { region, endpoint });
+  return { kind: "file", root: join(dataDir, "objects") };
 }
 
 export function natsSettingsOf(

@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { hostEnvironment, loadConfiguration, natsSettingsOf } from "../../src/system/config.js";
+import {
+  hostEnvironment,
+  loadConfiguration,
+  natsSettingsOf,
+  objectStoreOf,
+} from "../../src/system/config.js";
 
 const directory = mkdtempSync(join(tmpdir(), "elanus-config-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -73,6 +78,22 @@ describe("configuration", () => {
     expect(received).toMatchObject({ logLevel: "debug", readsMax: 3 });
     expect(received.natsUrl).toBe("nats://127.0.0.1:4222");
     expect(received.natsToken).toBe(undefined);
+  });
+
+  it("takes a bucket for objects, else a folder", () => {
+    expect(objectStoreOf(load({ dataDir: "x" }))).toEqual({ kind: "file", root: "x/objects" });
+    const s3 = { kind: "s3", bucket: "b-1.x", region: "us-east-1", endpoint: null };
+    const of = (objectsUrl: string, more = {}) => objectStoreOf(load({ objectsUrl, ...more }));
+    expect(of("s3://b-1.x")).toEqual({ ...s3, prefix: "" });
+    expect(of("s3://b-1.x/team/elanus/")).toEqual({ ...s3, prefix: "team/elanus" });
+    const endpoint = "http://127.0.0.1:4568";
+    expect(of("s3://b-1.x/p", { s3Endpoint: endpoint, s3Region: "eu-1" })).toEqual({
+      ...{ ...s3, prefix: "p", endpoint, region: "eu-1" },
+    });
+    for (const wrong of ["b", "s3://", "s3://B", "s3://bucket/../x", "s3://bucket//x", "file:x"]) {
+      expect(() => of(wrong), wrong).toThrow(/^--objects-url: /);
+    }
+    expect(() => of("s3://bucket", { s3Endpoint: "nowhere" })).toThrow(/^--s3-endpoint: /);
   });
 
   it("hands credentials to the connection", () => {
