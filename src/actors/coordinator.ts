@@ -1,12 +1,24 @@
 // Decides which collections there are and which hosts hold their channels; one acts, others wait.
-import { AlterCollection, CreateCollection, DropCollection } from "../messages/command.js";
-import { AssignmentsChanged, CollectionChanged } from "../messages/control.js";
+import type { AnyMessage } from "../messages/catalogue.js";
+import {
+  AlterCollection,
+  CreateCollection,
+  DrainHost,
+  DropCollection,
+} from "../messages/command.js";
+import {
+  AssignmentsChanged,
+  CollectionChanged,
+  HostChanged,
+  LeadershipFreed,
+} from "../messages/control.js";
 import { type DroppedRecord, droppedRecord, parseRecord } from "../messages/records.js";
-import { CollectionReply } from "../messages/reply.js";
+import { CollectionReply, HostReply } from "../messages/reply.js";
 import { isLiving } from "../placement/hosts.js";
 import { applyLeadership, decideLeadership, isActing, resign } from "../placement/leadership.js";
 import {
   type ActorReport,
+  type DeliveryId,
   defineActor,
   type Effect,
   type Now,
@@ -14,7 +26,8 @@ import {
 } from "../system/actor.js";
 import { applyRead, applyWritten } from "./coordinator/cells.js";
 import { decideCommand, isDropWaiting, keyOfCommand } from "./coordinator/commands.js";
-import { applyBeat, applyListed, decideLists } from "./coordinator/listing.js";
+import { applyDrainRead, applyDrainWritten, decideDrain } from "./coordinator/draining.js";
+import { applyBeat, applyListed, decideLists, lookAtHosts } from "./coordinator/listing.js";
 import { decidePlacement } from "./coordinator/placing.js";
 import {
   type CollectionCommand,
@@ -29,27 +42,44 @@ import {
 import { applyMarksListed, applySweepListed, decideSweep } from "./coordinator/sweeping.js";
 import { announceCollection, applyWork, decideWork, trackWork } from "./coordinator/works.js";
 
-const commands = [CreateCollection, DropCollection, AlterCollection];
+const commands = [CreateCollection, DropCollection, AlterCollection, DrainHost];
 /** How many commands it holds at once. */
 const commandsMax = 16;
 
 function apply(state: CoordinatorState, outcome: Outcome, now: Now): void {
   applyLeadership(state.leadership, outcome, now);
+  if (outcome.kind === "Started") {
+    state.outbox.push({ kind: "listen", definitions: [HostChanged], token: null, from: "new" });
+  }
   if (outcome.kind === "Stopping") state.stopping = true;
   if (!isActing(state.leadership, now)) return;
-  if (outcome.kind === "Delivered") {
-    const { delivery, message } = outcome;
-    state.creditsOut -= 1;
-    const command = { delivery, message: message as CollectionCommand };
-    const unread = { dropped: undefined, readingDropped: false, retryAtMs: 0 };
-    state.commands.set(delivery, { ...command, ...unread });
-  }
+  if (outcome.kind === "Delivered") applyDelivered(state, outcome.delivery, outcome.message);
+  if (outcome.kind === "Announced" && outcome.message.kind === HostChanged.kind) lookAtHosts(state);
   if (outcome.kind === "TimerFired") applyTimer(state, outcome.id, now);
   if (!("id" in outcome)) return;
   const purpose = state.pending.get(outcome.id);
   if (purpose === undefined) return;
   state.pending.delete(outcome.id);
   applyExpected(state, purpose, outcome, now);
+}
+
+function applyDelivered(state: CoordinatorState, delivery: DeliveryId, message: AnyMessage): void {
+  state.creditsOut -= 1;
+  if (message.kind === DrainHost.kind) {
+    const unread = { entry: undefined, busy: false, retryAtMs: 0 };
+    state.drains.set(delivery, { delivery, message, ...unread });
+    return;
+  }
+  const command = { delivery, message: message as CollectionCommand };
+  const unread = { dropped: undefined, readingDropped: false, retryAtMs: 0 };
+  const sessionsFrom = countsHosts(command.message) ? state.sessionLists.begun + 1 : 0;
+  if (sessionsFrom > 0) lookAtHosts(state);
+  state.commands.set(delivery, { ...command, ...unread, sessionsFrom });
+}
+
+/** A host that was registered before the request counts, whether it was heard of or not. */
+function countsHosts(message: CollectionCommand): boolean {
+  return message.kind === CreateCollection.kind && message.collection.replicas === null;
 }
 
 function applyTimer(state: CoordinatorState, id: string, now: Now): void {
@@ -59,7 +89,9 @@ function applyTimer(state: CoordinatorState, id: string, now: Now): void {
   }
   if (id !== state.timers.extend) return;
   state.timers.extend = null;
-  for (const delivery of state.commands.keys()) state.outbox.push({ kind: "extend", delivery });
+  for (const delivery of [...state.commands.keys(), ...state.drains.keys()]) {
+    state.outbox.push({ kind: "extend", delivery });
+  }
 }
 
 function applyExpected(
@@ -68,6 +100,7 @@ function applyExpected(
   outcome: Outcome,
   now: Now,
 ): void {
+  const retryAtMs = now.monotonicMs + retryMs(state);
   switch (purpose.for) {
     case "list":
       if (outcome.kind === "MetadataListed") applyListed(state, purpose.name, outcome.result, now);
@@ -78,8 +111,14 @@ function applyExpected(
       return applyAssignment(state, purpose, outcome, now);
     case "dropped":
       if (outcome.kind !== "MetadataRead") return;
-      purpose.command.retryAtMs = now.monotonicMs + retryMs(state);
+      purpose.command.retryAtMs = retryAtMs;
       return applyDropped(purpose.command, outcome.result);
+    case "drain":
+      if (outcome.kind === "MetadataRead") {
+        return applyDrainRead(purpose.command, outcome.result, retryAtMs);
+      }
+      if (outcome.kind !== "MetadataWritten") return;
+      return applyDrainWritten(state, purpose.command, outcome.result, retryAtMs);
     case "work":
       return applyWork(state, purpose.work, purpose.item, outcome, now);
     case "sweep-objects":
@@ -151,7 +190,7 @@ function applyDropped(
 
 /** One that is to end carries out the commands it holds first; works go on with the next one. */
 function decide(state: CoordinatorState, now: Now): readonly Effect[] {
-  if (state.stopping && state.commands.size === 0) resign(state.leadership);
+  if (state.stopping && state.commands.size + state.drains.size === 0) resign(state.leadership);
   const effects = decideLeadership(state.leadership, now);
   if (isActing(state.leadership, now)) act(state, now);
   effects.push(...state.outbox);
@@ -164,6 +203,7 @@ function act(state: CoordinatorState, now: Now): void {
   decideLists(state, now);
   if (!isLoaded(state)) return;
   for (const command of state.commands.values()) decideCommand(state, command, now);
+  for (const command of state.drains.values()) decideDrain(state, command, now);
   for (const work of state.works.values()) {
     const { collectionId, state: phase } = work.record;
     if (phase === "creating" && isDropWaiting(state, collectionId)) continue;
@@ -181,7 +221,7 @@ function decideTimers(state: CoordinatorState): void {
     const afterMs = state.settings.sessionTtlMs / 3;
     state.outbox.push({ kind: "timer", id: state.timers.beat, afterMs });
   }
-  if (state.timers.extend === null && state.commands.size > 0) {
+  if (state.timers.extend === null && state.commands.size + state.drains.size > 0) {
     state.timers.extend = `extend-${state.nextId++}`;
     const afterMs = state.settings.ackWaitMs / 3;
     state.outbox.push({ kind: "timer", id: state.timers.extend, afterMs });
@@ -199,7 +239,7 @@ function forgetEmptyCells(state: CoordinatorState): void {
 
 function decideCredits(state: CoordinatorState): void {
   if (state.stopping) return;
-  const credits = commandsMax - state.creditsOut - state.commands.size;
+  const credits = commandsMax - state.creditsOut - state.commands.size - state.drains.size;
   if (credits < commandsMax / 2) return;
   state.creditsOut += credits;
   state.outbox.push({ kind: "take", definitions: commands, token: null, credits });
@@ -207,8 +247,15 @@ function decideCredits(state: CoordinatorState): void {
 
 export const coordinator = defineActor<CoordinatorSettings, CoordinatorState>({
   name: "coordinator",
-  accepts: commands,
-  emits: [CollectionReply, CollectionChanged, AssignmentsChanged],
+  accepts: [...commands, HostChanged, LeadershipFreed],
+  emits: [
+    CollectionReply,
+    HostReply,
+    CollectionChanged,
+    AssignmentsChanged,
+    HostChanged,
+    LeadershipFreed,
+  ],
   initial: initialState,
   apply,
   decide,
@@ -227,7 +274,7 @@ function status(state: CoordinatorState, now: Now): ActorReport {
       collections: state.collections.size,
       channels: state.assignments.size,
       hosts: hosts.length,
-      commands: state.commands.size,
+      commands: state.commands.size + state.drains.size,
       underWay: state.works.size,
     },
   };

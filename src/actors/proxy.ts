@@ -6,6 +6,7 @@ import {
   AllocateTimestamp,
   AlterCollection,
   CreateCollection,
+  DrainHost,
   DropCollection,
   FlushChannel,
 } from "../messages/command.js";
@@ -27,10 +28,12 @@ import {
 import {
   applyCollectionReply,
   applyFlushReply,
+  applyHostReply,
   endCommandsOfOthers,
   resendCommand,
   startChange,
   startCreate,
+  startDrain,
   startFlush,
 } from "./proxy/commanding.js";
 import {
@@ -142,6 +145,8 @@ function route(state: ProxyState, request: Request, now: Now): void {
     case "health":
     case "cluster":
       return startOverview(state, request);
+    case "drain":
+      return startDrain(state, request, call, now);
     case "drop-collection":
     case "alter-collection":
       return readFresh(state, request);
@@ -202,6 +207,7 @@ function applyMessage(state: ProxyState, message: AnyMessage, now: Now): void {
   const request = state.requests.get(message.request);
   if (request === undefined) return;
   if (message.kind === "CollectionReply") applyCollectionReply(state, request, message);
+  if (message.kind === "HostReply") applyHostReply(state, request, message);
   if (message.kind === "FlushReply") applyFlushReply(state, request, message);
   if (message.kind === "SearchChannelReply" || message.kind === "QueryChannelReply") {
     applyRead(state, request, message, now);
@@ -357,6 +363,7 @@ export const proxy = defineActor<ProxySettings, ProxyState>({
     CreateCollection,
     DropCollection,
     AlterCollection,
+    DrainHost,
     FlushChannel,
     AllocateTimestamp,
   ],

@@ -273,7 +273,8 @@ export const queryWorker = defineActor<QueryWorkerSettings, QueryWorkerState>({
   apply,
   decide,
   status: (state) => ({
-    phase: state.phase,
+    // Without its indexes it takes no read: nobody may let go of the channel because of it.
+    phase: state.phase === "serving" && !state.isWhole ? "warming" : state.phase,
     cause: state.cause ?? [...state.troubles.values()][0] ?? setAsideCause(state),
     figures: {
       rows: liveCount(state.table),

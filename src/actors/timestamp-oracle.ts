@@ -1,6 +1,7 @@
 // Hands out timestamps that only ever grow, whoever does it: the next one starts where this ends.
 import { fromMs, next, type Timestamp, toMs } from "../log/timestamp.js";
 import { AllocateTimestamp } from "../messages/command.js";
+import { LeadershipFreed } from "../messages/control.js";
 import type { MessageOf } from "../messages/define.js";
 import { encodeRecord, oracleWindowRecord, parseRecord } from "../messages/records.js";
 import { TimestampReply } from "../messages/reply.js";
@@ -230,8 +231,8 @@ function decideCredits(state: TimestampOracleState, effects: Effect[]): void {
 
 export const timestampOracle = defineActor<TimestampOracleSettings, TimestampOracleState>({
   name: "timestamp-oracle",
-  accepts: [AllocateTimestamp],
-  emits: [TimestampReply],
+  accepts: [AllocateTimestamp, LeadershipFreed],
+  emits: [TimestampReply, LeadershipFreed],
   initial,
   apply,
   decide,

@@ -1,5 +1,10 @@
 // The shapes of the TypeScript client: what its calls take and what they give back.
-import type { ConsistencyLevel, SessionRecord, Thresholds } from "../messages/records.js";
+import type {
+  ConsistencyLevel,
+  DrainProgress,
+  SessionRecord,
+  Thresholds,
+} from "../messages/records.js";
 import type { Field, FieldType, IndexParameters, Metric } from "../rows/schema.js";
 
 /** Numbers, float32, their little-endian bytes, or these as base64. Float32Array is the fastest. */
@@ -178,4 +183,6 @@ export interface HostDescription
   extends Pick<SessionRecord, "host" | "pid" | "hostname" | "roles" | "actors"> {
   readonly startedAt: string;
   readonly silentMs: number;
+  /** While it gives what it runs to others. */
+  readonly drain: DrainProgress | null;
 }

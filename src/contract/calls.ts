@@ -95,6 +95,14 @@ export interface SystemCall extends Common {
   readonly operation: "health" | "cluster";
 }
 
+/** What a host runs is to move to others, or it is to work again. */
+export interface DrainCall extends Common {
+  readonly operation: "drain";
+  readonly host: string;
+  readonly draining: boolean;
+  readonly stops: boolean;
+}
+
 export type Call =
   | CreateCollectionCall
   | ListCollectionsCall
@@ -107,7 +115,8 @@ export type Call =
   | SearchCall
   | QueryCall
   | CountCall
-  | SystemCall;
+  | SystemCall
+  | DrainCall;
 export type ReadCall = SearchCall | QueryCall | CountCall;
 
 const boundedAgeMsDefault = 5_000;

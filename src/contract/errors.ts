@@ -25,6 +25,7 @@ export const errorCodes = {
   "not-available": { status: 400, retryable: false },
   "unknown-operation": { status: 404, retryable: false },
   "collection-not-found": { status: 404, retryable: false },
+  "host-not-found": { status: 404, retryable: false },
   "collection-exists": { status: 409, retryable: false },
   "payload-too-large": { status: 413, retryable: false },
   overloaded: { status: 429, retryable: true },

@@ -1,5 +1,6 @@
 // The way of a client's request into a call: its subject, its body, its arguments.
 import { z } from "zod";
+import { subjectToken } from "../messages/define.js";
 import { nameSchema } from "../rows/schema.js";
 import type { ClientRequest } from "../system/client-request.js";
 import { common } from "./arguments.js";
@@ -21,9 +22,11 @@ import { deleteRows, flush, insert, upsert } from "./write-requests.js";
 const systemDatabase = "sys";
 
 /** `elanus.v1.sys.<operation>` */
-const systemOperations: ReadonlyMap<string, Operation> = new Map(
-  (["health", "cluster"] as const).map((name) => [name, systemOperation(name)]),
-);
+const systemOperations: ReadonlyMap<string, Operation> = new Map([
+  ["health", systemOperation("health")],
+  ["cluster", systemOperation("cluster")],
+  ["drain", drainOperation()],
+]);
 
 /** `elanus.v1.<database>.<operation>` */
 const databaseOperations: ReadonlyMap<string, Operation> = new Map([
@@ -112,5 +115,17 @@ function systemOperation(name: "health" | "cluster"): Operation {
   return operation(z.strictObject(common), (given) => ({
     ok: true,
     call: { operation: name, ...commonOf(given) },
+  }));
+}
+
+/** `undo` takes an earlier one back; `stop` also ends the process, once nothing is left on it. */
+function drainOperation(): Operation {
+  const flags = { undo: z.boolean().default(false), stop: z.boolean().default(false) };
+  const schema = z
+    .strictObject({ ...common, host: subjectToken, ...flags })
+    .refine(({ undo, stop }) => !(undo && stop), "'undo' and 'stop' exclude each other");
+  return operation(schema, ({ host, undo, stop, ...given }) => ({
+    ok: true,
+    call: { operation: "drain", host, draining: !undo, stops: stop, ...commonOf(given) },
   }));
 }

@@ -35,6 +35,15 @@ export const AlterCollection = message("AlterCollection", "command.coordinator",
   settings: collectionSettings.partial(),
 });
 
+/** What is on a host is to move to others, or no longer. */
+export const DrainHost = message("DrainHost", "command.coordinator", "command", {
+  ...changeFields,
+  host: subjectToken,
+  draining: z.boolean(),
+  /** The process of the host ends once nothing is left on it. */
+  stops: z.boolean(),
+});
+
 /** Asks the oracle for one timestamp: proxies extrapolate from it with their own clock. */
 export const AllocateTimestamp = message("AllocateTimestamp", "command.oracle", "command", {
   ...commandFields,
@@ -50,6 +59,7 @@ export const commandMessages = [
   CreateCollection,
   DropCollection,
   AlterCollection,
+  DrainHost,
   AllocateTimestamp,
   FlushChannel,
 ] as const;

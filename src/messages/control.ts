@@ -25,6 +25,16 @@ export const AssignmentsChanged = message(
   { coordinator: subjectToken },
 );
 
+/** A host says something else of itself, or is to be treated otherwise: look at both again. */
+export const HostChanged = message("HostChanged", "control.host.{host}", "announcement", {
+  host: subjectToken,
+});
+
+/** A leader has given its role up: who stands by need not wait until it has been silent. */
+export const LeadershipFreed = message("LeadershipFreed", "control.leader.{role}", "announcement", {
+  role: subjectToken,
+});
+
 /** The channel's root names a new manifest. */
 export const ManifestCommitted = message(
   "ManifestCommitted",
@@ -96,6 +106,8 @@ export const SegmentsCompacted = message(
 export const controlMessages = [
   CollectionChanged,
   AssignmentsChanged,
+  HostChanged,
+  LeadershipFreed,
   ManifestCommitted,
   IndexBuilt,
   SegmentDamaged,

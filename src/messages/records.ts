@@ -104,6 +104,14 @@ export const actorStatus = z.object({
 });
 export type ActorStatus = z.infer<typeof actorStatus>;
 
+/** How far a host has come in giving all that it runs to others. */
+export const drainProgress = z.object({
+  phase: z.enum(["draining", "drained"]),
+  /** What is still there, and why. */
+  left: z.array(z.string()),
+});
+export type DrainProgress = z.infer<typeof drainProgress>;
+
 /** Under `sessions.<host>`: its revision moves while the host lives. */
 export const sessionRecord = z.object({
   version: z.literal(1),
@@ -114,8 +122,27 @@ export const sessionRecord = z.object({
   startedAtMs: z.number(),
   renewedAtMs: z.number(),
   actors: z.array(actorStatus),
+  /** While the host is leaving: it gets nothing new, and what it has goes to others. */
+  drain: drainProgress.nullable().optional(),
 });
 export type SessionRecord = z.infer<typeof sessionRecord>;
+
+/** Under `hosts.<host>`: what an operator wants of it. There is none for one that just works. */
+export const hostRecord = z.object({
+  version: z.literal(1),
+  host: subjectToken,
+  draining: z.boolean(),
+  /** The run of the host that ends when it is empty, by its start; null: it stays, and empty. */
+  endsRun: z.number().nullable(),
+  /** The command that made the last change. */
+  request: z.string(),
+});
+export type HostRecord = z.infer<typeof hostRecord>;
+
+/** Whether this run of the host is to be empty: the next one of a stopped host works again. */
+export function isToDrain(record: HostRecord, run: { readonly startedAtMs: number }): boolean {
+  return record.draining && (record.endsRun === null || record.endsRun === run.startedAtMs);
+}
 
 /** Under `leaders.<role>`: who acts; the others stand by. */
 export const leaderRecord = z.object({
@@ -141,6 +168,7 @@ export const collectionKey = (database: string, name: string): string =>
   `collections.${database}.${name}`;
 export const assignmentKey = (channel: string): string => `assignments.${channel}`;
 export const sessionKey = (host: string): string => `sessions.${host}`;
+export const hostKey = (host: string): string => `hosts.${host}`;
 export const droppedKey = (collectionId: string): string => `dropped.${collectionId}`;
 
 /** Records are JSON, so that an operator can read them with the `nats` tool. */

@@ -49,6 +49,11 @@ export const CollectionReply = message("CollectionReply", "reply.{proxy}.{reques
   collectionId: z.string().nullable(),
 });
 
+export const HostReply = message("HostReply", "reply.{proxy}.{request}", "reply", {
+  ...replyFields,
+  failure: failure.nullable(),
+});
+
 export const TimestampReply = message("TimestampReply", "reply.{proxy}.{request}", "reply", {
   ...replyFields,
   timestamp,
@@ -65,6 +70,7 @@ export const replyMessages = [
   SearchChannelReply,
   QueryChannelReply,
   CollectionReply,
+  HostReply,
   TimestampReply,
   FlushReply,
 ] as const;

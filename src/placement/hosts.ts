@@ -1,5 +1,13 @@
 // Which hosts live, as far as one watcher can tell: those whose sessions it has seen change.
-import { parseRecord, type Role, type SessionRecord, sessionRecord } from "../messages/records.js";
+import {
+  type HostRecord,
+  hostRecord,
+  isToDrain,
+  parseRecord,
+  type Role,
+  type SessionRecord,
+  sessionRecord,
+} from "../messages/records.js";
 import type { MetadataEntry } from "../system/actor.js";
 
 export interface HostSeen {
@@ -13,11 +21,13 @@ export interface HostSeen {
 export interface Hosts {
   readonly ttlMs: number;
   readonly seen: Map<string, HostSeen>;
+  /** What operators want of hosts, by name. */
+  readonly wishes: Map<string, HostRecord>;
   lastListMs: number | null;
 }
 
 export function createHosts(ttlMs: number): Hosts {
-  return { ttlMs, seen: new Map(), lastListMs: null };
+  return { ttlMs, seen: new Map(), wishes: new Map(), lastListMs: null };
 }
 
 /**
@@ -45,12 +55,33 @@ export function observeSessions(
   }
 }
 
+/** Takes in a list of all wishes; one that cannot be read is none. */
+export function observeWishes(hosts: Hosts, entries: readonly MetadataEntry[]): void {
+  hosts.wishes.clear();
+  for (const { value } of entries) {
+    const parsed = parseRecord(hostRecord, value);
+    if (parsed.ok) hosts.wishes.set(parsed.record.host, parsed.record);
+  }
+}
+
 /** The hosts of a role that live, by name. */
 export function livingHosts(hosts: Hosts, role: Role): string[] {
   return [...hosts.seen.values()]
     .filter((host) => isLiving(hosts, host) && host.session.roles.includes(role))
     .map((host) => host.session.host)
     .sort();
+}
+
+/** Those of a role that live and are not about to leave: they may be given something. */
+export function stayingHosts(hosts: Hosts, role: Role): string[] {
+  return livingHosts(hosts, role).filter((name) => !isLeaving(hosts, name));
+}
+
+function isLeaving(hosts: Hosts, name: string): boolean {
+  const session = hosts.seen.get(name)?.session;
+  if (session === undefined) return false;
+  const wish = hosts.wishes.get(name);
+  return Boolean(session.drain) || (wish !== undefined && isToDrain(wish, session));
 }
 
 export function isLiving(hosts: Hosts, host: HostSeen): boolean {

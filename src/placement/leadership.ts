@@ -1,4 +1,5 @@
 // Which of several actors of a role acts: a record that the leader renews and the others watch.
+import { LeadershipFreed } from "../messages/control.js";
 import { encodeRecord, type LeaderRecord, leaderRecord, parseRecord } from "../messages/records.js";
 import type { Effect, MetadataEntry, Now, Outcome } from "../system/actor.js";
 
@@ -9,6 +10,8 @@ export interface LeaderSettings {
   readonly ttlMs: number;
 }
 
+/** How often in a TTL those who stand by look; and just when the leader's silence is over. */
+const looksPerTtl = 6;
 /** A leader stops this part of the TTL before another may begin: clocks differ, effects fly. */
 const marginPart = 0.2;
 const givenUp = -1;
@@ -40,6 +43,9 @@ export interface Leadership {
   timer: string | null;
   due: boolean;
   leaving: boolean;
+  /** Whether it hears of leaders that give the role up, and has said so itself. */
+  isListening: boolean;
+  hasFreed: boolean;
   /** For the operator's log: leadership changed hands. */
   news: string | null;
   nextId: number;
@@ -59,6 +65,8 @@ export function createLeadership(settings: LeaderSettings): Leadership {
     timer: null,
     due: true,
     leaving: false,
+    isListening: false,
+    hasFreed: false,
     news: null,
     nextId: 1,
   };
@@ -81,6 +89,10 @@ export function applyLeadership(leadership: Leadership, outcome: Outcome, now: N
       if (outcome.id !== leadership.timer) return;
       leadership.timer = null;
       leadership.due = true;
+      return;
+    case "Announced":
+      if (outcome.message.kind !== LeadershipFreed.kind) return;
+      leadership.due ||= leadership.phase === "standby";
       return;
     case "MetadataRead":
       if (!isOwn(leadership, outcome.id)) return;
@@ -153,6 +165,7 @@ function applyWritten(leadership: Leadership, result: Written, now: Now): void {
   leadership.seen = { record, revision: result.revision, sinceMs: now.monotonicMs };
   if (record.renewal === givenUp) {
     leadership.phase = "ended";
+    leadership.hasFreed = true;
     return;
   }
   if (leadership.phase === "taking") leadership.news = `leads with epoch ${record.epoch}`;
@@ -188,13 +201,14 @@ export function loseLeadership(leadership: Leadership, cause: string): void {
  * it, belong to whoever is next.
  */
 export function decideLeadership(leadership: Leadership, now: Now): Effect[] {
-  if (leadership.phase === "starting" || leadership.phase === "ended") return [];
+  if (leadership.phase === "starting") return [];
+  if (leadership.phase === "ended") return tellFreed(leadership);
   if (leadership.phase === "leading" && now.monotonicMs >= leadership.leaseUntilMs) {
     loseLeadership(leadership, "no renewal succeeded in time");
   }
   if (leadership.phase === "lost") return endLost(leadership);
-  const effects = takeNews(leadership);
-  if (leadership.timer === null && !leadership.leaving) effects.push(armTimer(leadership));
+  const effects = [...listen(leadership), ...takeNews(leadership)];
+  if (leadership.timer === null && !leadership.leaving) effects.push(armTimer(leadership, now));
   if (leadership.due && leadership.inHand === null) effects.push(...decideDue(leadership, now));
   return effects;
 }
@@ -206,6 +220,20 @@ function endLost(leadership: Leadership): Effect[] {
   return leadership.leaving ? [] : [{ kind: "restart", reason, afterMs: ttlMs / 3 }];
 }
 
+function listen(leadership: Leadership): Effect[] {
+  if (leadership.isListening) return [];
+  leadership.isListening = true;
+  const { role: token } = leadership.settings;
+  return [{ kind: "listen", definitions: [LeadershipFreed], token, from: "new" }];
+}
+
+function tellFreed(leadership: Leadership): Effect[] {
+  if (!leadership.hasFreed) return [];
+  leadership.hasFreed = false;
+  const message = LeadershipFreed.create({ role: leadership.settings.role });
+  return [{ kind: "publish", message, messageId: null }];
+}
+
 function takeNews(leadership: Leadership): Effect[] {
   const { news, settings } = leadership;
   leadership.news = null;
@@ -213,9 +241,17 @@ function takeNews(leadership: Leadership): Effect[] {
   return [{ kind: "report", level: "info", text: `${settings.role} on ${settings.host} ${news}` }];
 }
 
-function armTimer(leadership: Leadership): Effect {
+function armTimer(leadership: Leadership, now: Now): Effect {
   leadership.timer = nextId(leadership);
-  return { kind: "timer", id: leadership.timer, afterMs: leadership.settings.ttlMs / 3 };
+  return { kind: "timer", id: leadership.timer, afterMs: untilLook(leadership, now) };
+}
+
+function untilLook({ phase, settings, seen }: Leadership, now: Now): number {
+  if (phase !== "standby") return settings.ttlMs / 3;
+  const silenceOverMs = seen.sinceMs + settings.ttlMs - now.monotonicMs;
+  const often = settings.ttlMs / looksPerTtl;
+  // Not sooner than in a millisecond: fractions of one may never add up.
+  return silenceOverMs > 0 ? Math.min(often, Math.max(1, silenceOverMs)) : often;
 }
 
 function decideDue(leadership: Leadership, now: Now): Effect[] {

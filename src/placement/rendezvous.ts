@@ -16,21 +16,25 @@ export type IsReady = (channel: string, host: string) => boolean;
 const slack = 1;
 
 /**
- * The hosts that should hold each channel, of those that live. Living holders stay; free places
- * go by rendezvous hashing to hosts below the even share; hosts too far above it pass channels on.
- * A holder that is to go stays beside its successors until all of them are ready.
+ * The hosts that should hold each channel, of those that live and stay. Holders among them stay;
+ * free places go by rendezvous hashing to hosts below the even share; hosts too far above it pass
+ * channels on. A living holder that is to go, be it with all that it has, stays beside its
+ * successors until all of them are ready.
  */
 export function place(
   holdings: readonly Holding[],
   hosts: readonly string[],
   isReady: IsReady,
+  living: ReadonlySet<string> = new Set(hosts),
 ): Map<string, readonly string[]> {
   if (hosts.length === 0) return new Map(holdings.map((each) => [each.channel, each.holders]));
   const plan = createPlan(holdings, hosts);
   for (const channel of plan.wanted.keys()) trim(plan, channel);
   for (const channel of plan.wanted.keys()) fill(plan, channel);
   rebalance(plan);
-  return new Map(holdings.map((holding) => [holding.channel, withLeavers(plan, holding, isReady)]));
+  return new Map(
+    holdings.map((each) => [each.channel, withLeavers(plan, each, { isReady, living })]),
+  );
 }
 
 interface Plan {
@@ -96,14 +100,18 @@ function rebalance(plan: Plan): void {
   }
 }
 
-function withLeavers(plan: Plan, holding: Holding, isReady: IsReady): readonly string[] {
+function withLeavers(
+  plan: Plan,
+  holding: Holding,
+  { isReady, living }: { isReady: IsReady; living: ReadonlySet<string> },
+): readonly string[] {
   const { channel, holders } = holding;
   const chosen = holdersOf(plan, channel);
   const staying = holders.filter((host) => chosen.has(host));
   const coming = [...chosen].filter((host) => !holders.includes(host));
   const isDone = [...chosen].every((host) => isReady(channel, host));
   const leaving = holders.filter(
-    (host) => !isDone && !chosen.has(host) && plan.channelsOf.has(host) && isReady(channel, host),
+    (host) => !isDone && !chosen.has(host) && living.has(host) && isReady(channel, host),
   );
   return [...staying, ...coming, ...leaving];
 }

@@ -1,6 +1,6 @@
 // Asks a cluster, as any client would, what there is and how it is.
 import { z } from "zod";
-import { actorStatus, roles } from "../messages/records.js";
+import { actorStatus, drainProgress, roles } from "../messages/records.js";
 import type { NatsLink } from "./nats.js";
 
 const hostOverview = z.object({
@@ -12,6 +12,7 @@ const hostOverview = z.object({
   /** Since it was last heard of. */
   silentMs: z.number(),
   actors: z.array(actorStatus),
+  drain: drainProgress.nullable().default(null),
 });
 
 const clusterOverview = z.object({

@@ -177,9 +177,10 @@ export class Cluster {
 
   /** Whatever a coordinator decides, it is the leader on record at that moment. */
   private expectLeader(node: Node, effect: Effect): void {
-    const free = ["timer", "report", "restart", "readMetadata"];
+    const free = ["timer", "report", "restart", "readMetadata", "listen"];
     const isForLeadership = "key" in effect && effect.key === "leaders.coordinator";
-    if (free.includes(effect.kind) || isForLeadership) return;
+    const isFarewell = effect.kind === "publish" && effect.message.kind === "LeadershipFreed";
+    if (free.includes(effect.kind) || isForLeadership || isFarewell) return;
     const stored = this.world.metadata.get("leaders.coordinator");
     const holder = stored && decodeRecord(leaderRecord, stored.value).incarnation;
     if (holder !== node.incarnation) throw new Error(`${node.incarnation} acts beside ${holder}`);

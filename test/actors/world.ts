@@ -22,6 +22,8 @@ export interface Node {
   backlog: Outcome[];
   credits: number;
   kinds: ReadonlySet<string>;
+  /** Kinds of announcements that it listens to. */
+  readonly hears: Set<string>;
   effectsLeft: number;
 }
 
@@ -126,6 +128,7 @@ export class World {
       backlog: [],
       credits: 0,
       kinds: new Set(),
+      hears: new Set(),
       effectsLeft: Number.POSITIVE_INFINITY,
     };
     this.nodes.push(node);
@@ -139,6 +142,7 @@ export class World {
     node.isAlive = true;
     node.backlog = [];
     node.credits = 0;
+    node.hears.clear();
     node.effectsLeft = Number.POSITIVE_INFINITY;
     this.deliver(node, node.incarnation, { kind: "Started", incarnation: node.incarnation });
   }
@@ -200,6 +204,10 @@ export class World {
     switch (effect.kind) {
       case "publish":
         this.published.push({ node: node.name, atMs: this.timeMs, message: effect.message });
+        this.announce(effect.message);
+        return;
+      case "listen":
+        for (const { kind } of effect.definitions) node.hears.add(kind);
         return;
       case "report":
         this.reports.push(`${effect.level}: ${effect.text}`);
@@ -233,6 +241,16 @@ export class World {
           const outcome = this.outcomeOf(effect);
           this.schedule(this.latency(), () => this.deliver(node, incarnation, outcome));
         });
+    }
+  }
+
+  /** To all that listen to its kind, whatever token they have asked for. */
+  announce(message: AnyMessage): void {
+    for (const node of this.nodes.filter(({ hears }) => hears.has(message.kind))) {
+      const { incarnation } = node;
+      this.schedule(this.latency(), () =>
+        this.deliver(node, incarnation, { kind: "Announced", message }),
+      );
     }
   }
 

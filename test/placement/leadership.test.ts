@@ -263,8 +263,11 @@ describe("a leader", () => {
     const value =
       release?.kind === "writeMetadata" ? (release.value as Uint8Array) : new Uint8Array();
     expect(parseRecord(leaderRecord, value)).toMatchObject({ record: { renewal: -1, epoch: 1 } });
-    expect(written(leadership, { ok: true, revision: 9 }, at(30))).toEqual([]);
+    const freed = { kind: "LeadershipFreed", role: "coordinator" };
+    const farewell = written(leadership, { ok: true, revision: 9 }, at(30));
+    expect(farewell).toMatchObject([{ kind: "publish", message: freed }]);
     expect(leadership.phase).toBe("ended");
+    expect(decideLeadership(leadership, at(40))).toEqual([]);
   });
 });
 

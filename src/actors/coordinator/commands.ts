@@ -9,7 +9,7 @@ import {
   earlierRequestsMax,
 } from "../../messages/records.js";
 import { CollectionReply, type Failure } from "../../messages/reply.js";
-import { livingHosts } from "../../placement/hosts.js";
+import { stayingHosts } from "../../placement/hosts.js";
 import { type Field, fieldSchema } from "../../rows/schema.js";
 import { checkSchema, completeFields } from "../../rows/schema-rules.js";
 import type { Now } from "../../system/actor.js";
@@ -95,6 +95,7 @@ function decideCreate(
     const { ok: _ok, ...why } = verdict;
     return refuse(state, command, { code: "invalid-schema", ...why, retryable: false });
   }
+  if (state.sessionLists.come < command.sessionsFrom) return;
   writeCollection(state, cell, newRecord(state, message, collectionId, now));
 }
 
@@ -125,7 +126,7 @@ function newRecord(
 ): CollectionRecord {
   const { database, collection } = message;
   const { name, dynamicFields, shards, consistency, asOfWindowMs, thresholds } = collection;
-  const known = livingHosts(state.hosts, "query").length;
+  const known = stayingHosts(state.hosts, "query").length;
   const replicas = collection.replicas ?? Math.max(1, Math.min(replicasDefault, known));
   return {
     version: 1,

@@ -1,6 +1,6 @@
 // Learns what the metadata store holds: everything at first, then what differs from what is known.
 import { assignmentKey, assignmentRecord, collectionRecord } from "../../messages/records.js";
-import { observeSessions } from "../../placement/hosts.js";
+import { observeSessions, observeWishes } from "../../placement/hosts.js";
 import type { MetadataEntry, Now, Outcome } from "../../system/actor.js";
 import { applyEntry, type Cell, emptyCell, readEffect } from "./cells.js";
 import { type CoordinatorState, expect, isLoaded, type ListName } from "./state.js";
@@ -8,17 +8,23 @@ import { trackWork } from "./works.js";
 
 /** Once a beat the sessions are listed; the records now and then, should one change unseen. */
 export function applyBeat(state: CoordinatorState, now: Now): void {
-  state.listsDue.add("sessions");
+  lookAtHosts(state);
   if (!state.listed.has("assignments")) state.listsDue.add("assignments");
   else if (!state.listed.has("collections")) state.listsDue.add("collections");
   else if (now.monotonicMs >= state.relistAtMs) state.listsDue.add("assignments");
 }
 
+export function lookAtHosts({ listsDue }: CoordinatorState): void {
+  listsDue.add("sessions").add("hosts");
+}
+
 export function decideLists(state: CoordinatorState, now: Now): void {
   for (const name of state.listsDue) {
-    state.listsDue.delete(name);
+    // One that is under way may have been answered before what made another one due.
     if (state.listsOut.has(name)) continue;
+    state.listsDue.delete(name);
     state.listsOut.add(name);
+    if (name === "sessions") state.sessionLists.begun += 1;
     const id = expect(state, { for: "list", name });
     state.outbox.push({ kind: "listMetadata", id, prefix: `${name}.` });
   }
@@ -49,7 +55,10 @@ export function applyListed(
   if (!result.ok) return;
   state.placementDue = true;
   if (name === "sessions") {
+    state.sessionLists.come = state.sessionLists.begun;
     observeSessions(state.hosts, result.entries, now.monotonicMs);
+  } else if (name === "hosts") {
+    observeWishes(state.hosts, result.entries);
   } else if (name === "assignments") {
     // Before the collections: so every assignment that is seen has a record that is seen.
     state.listsDue.add("collections");

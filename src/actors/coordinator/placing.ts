@@ -5,7 +5,7 @@ import {
   assignmentRecord,
   type CollectionRecord,
 } from "../../messages/records.js";
-import { livingHosts, servedChannels, servedName } from "../../placement/hosts.js";
+import { livingHosts, servedChannels, servedName, stayingHosts } from "../../placement/hosts.js";
 import { type Holding, place } from "../../placement/rendezvous.js";
 import { type Cell, emptyCell, isSettled, writeEffect } from "./cells.js";
 import { type CoordinatorState, expect } from "./state.js";
@@ -85,7 +85,7 @@ function placeAll(
   role: "data" | "query",
   holdings: readonly Holding[],
 ): Map<string, readonly string[]> {
-  const hosts = livingHosts(state.hosts, role);
+  const hosts = stayingHosts(state.hosts, role);
   const served = servedChannels(state.hosts);
   const isReady = (channel: string, host: string) =>
     role === "data" || served.has(servedName(channel, host));
@@ -93,7 +93,7 @@ function placeAll(
   const missing = most > hosts.length && holdings.length > 0;
   const cause = `hosts with the role ${role}: ${most} wanted, ${hosts.length} live`;
   state.placementCauses[role] = missing ? cause : null;
-  return place(holdings, hosts, isReady);
+  return place(holdings, hosts, isReady, new Set(livingHosts(state.hosts, role)));
 }
 
 /** One that cannot be read differs too: all that it can say is said anew. */

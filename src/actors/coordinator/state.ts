@@ -1,10 +1,15 @@
 // What a coordinator knows: the records it leads, the commands it holds, and what is under way.
-import type { AlterCollection, CreateCollection, DropCollection } from "../../messages/command.js";
+import type {
+  AlterCollection,
+  CreateCollection,
+  DrainHost,
+  DropCollection,
+} from "../../messages/command.js";
 import type { MessageOf } from "../../messages/define.js";
 import type { AssignmentRecord, CollectionRecord, DroppedRecord } from "../../messages/records.js";
 import { createHosts, type Hosts } from "../../placement/hosts.js";
 import { createLeadership, type Leadership } from "../../placement/leadership.js";
-import type { DeliveryId, Effect } from "../../system/actor.js";
+import type { DeliveryId, Effect, MetadataEntry } from "../../system/actor.js";
 import type { Cell } from "./cells.js";
 
 export interface CoordinatorSettings {
@@ -30,6 +35,18 @@ export interface Command {
   /** What is on record of a drop of the collection that it names; undefined until it was read. */
   dropped: DroppedRecord | null | undefined;
   readingDropped: boolean;
+  retryAtMs: number;
+  /** The list of sessions, by its number, from which it may learn how many hosts there are. */
+  readonly sessionsFrom: number;
+}
+
+/** A wish about a host on its way into the metadata store. */
+export interface DrainCommand {
+  readonly delivery: DeliveryId;
+  readonly message: MessageOf<typeof DrainHost>;
+  /** The record as it stands; undefined until it was read. */
+  entry: MetadataEntry | null | undefined;
+  busy: boolean;
   retryAtMs: number;
 }
 
@@ -62,7 +79,7 @@ export interface Sweep {
   unnamedBefore: ReadonlySet<string>;
 }
 
-export type ListName = "assignments" | "collections" | "sessions";
+export type ListName = "assignments" | "collections" | "sessions" | "hosts";
 
 /** What an effect was for, by its id. */
 export type Purpose =
@@ -70,6 +87,7 @@ export type Purpose =
   | { for: "collection"; cell: Cell<CollectionRecord>; value: CollectionRecord | null }
   | { for: "assignment"; cell: Cell<AssignmentRecord>; value: AssignmentRecord | null }
   | { for: "dropped"; command: Command }
+  | { for: "drain"; command: DrainCommand }
   | { for: "work"; work: Work; item: string }
   | { for: "sweep-objects" }
   | { for: "sweep-object" }
@@ -91,12 +109,15 @@ export interface CoordinatorState {
   /** By the key of the collection. */
   readonly works: Map<string, Work>;
   readonly commands: Map<DeliveryId, Command>;
+  readonly drains: Map<DeliveryId, DrainCommand>;
   creditsOut: number;
   /** Lists that have arrived since it leads, those that are due, and those under way. */
   readonly listed: Set<ListName>;
   readonly listsDue: Set<ListName>;
   readonly listsOut: Set<ListName>;
   relistAtMs: number;
+  /** How many lists of sessions were begun, and which of them has come. */
+  readonly sessionLists: { begun: number; come: number };
   placementDue: boolean;
   /** Why not all places can be given. */
   readonly placementCauses: { data: string | null; query: string | null };
@@ -121,11 +142,13 @@ export function initialState(settings: CoordinatorSettings): CoordinatorState {
     unknown: { collections: new Set(), assignments: new Set() },
     works: new Map(),
     commands: new Map(),
+    drains: new Map(),
     creditsOut: 0,
     listed: new Set(),
-    listsDue: new Set(["assignments", "sessions"]),
+    listsDue: new Set(["assignments", "sessions", "hosts"]),
     listsOut: new Set(),
     relistAtMs: Number.NEGATIVE_INFINITY,
+    sessionLists: { begun: 0, come: 0 },
     placementDue: false,
     placementCauses: { data: null, query: null },
     assignmentsMoved: false,
@@ -158,5 +181,5 @@ export function retryMs(state: CoordinatorState): number {
 
 /** Whether the records are known, so that it may decide about them. */
 export function isLoaded(state: CoordinatorState): boolean {
-  return state.listed.size === 3;
+  return state.listed.size === 4;
 }

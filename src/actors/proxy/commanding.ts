@@ -2,6 +2,7 @@
 import type {
   AlterCollectionCall,
   CreateCollectionCall,
+  DrainCall,
   DropCollectionCall,
   FlushCall,
 } from "../../contract/calls.js";
@@ -10,11 +11,12 @@ import type { AnyMessage } from "../../messages/catalogue.js";
 import {
   AlterCollection,
   CreateCollection,
+  DrainHost,
   DropCollection,
   FlushChannel,
 } from "../../messages/command.js";
 import type { MessageOf } from "../../messages/define.js";
-import type { CollectionReply, FlushReply } from "../../messages/reply.js";
+import type { CollectionReply, FlushReply, HostReply } from "../../messages/reply.js";
 import type { Now } from "../../system/actor.js";
 import { forgetCollection, keyOf } from "./collections.js";
 import { refuse, refuseWith, respond } from "./responding.js";
@@ -63,6 +65,13 @@ function mergedSettings({ record }: KnownCollection, { change }: AlterCollection
   const { thresholds, ...others } = change;
   if (thresholds === undefined) return others;
   return { ...others, thresholds: { ...record.settings.thresholds, ...thresholds } };
+}
+
+export function startDrain(state: ProxyState, request: Request, call: DrainCall, now: Now): void {
+  const { host, draining, stops } = call;
+  const { requestId } = request;
+  const fields = { ...fieldsOf(state, request), requestId, host, draining, stops };
+  command(state, request, new Map([["", DrainHost.create(fields)]]), now);
 }
 
 export function startFlush(
@@ -137,6 +146,15 @@ export function applyCollectionReply(
   const name = "collection" in call ? call.collection : "";
   const collection = { name, collectionId: reply.collectionId };
   respond(state, request, { collection });
+}
+
+export function applyHostReply(
+  state: ProxyState,
+  request: Request,
+  { failure }: MessageOf<typeof HostReply>,
+): void {
+  if (failure !== null) return refuse(state, request, errorOfFailure(failure));
+  respond(state, request, { accepted: true });
 }
 
 export function applyFlushReply(

@@ -65,10 +65,10 @@ export function applySessions(
 }
 
 function hostOf(session: SessionRecord, now: Now) {
-  const { host, pid, hostname, roles, startedAtMs, renewedAtMs, actors } = session;
+  const { host, pid, hostname, roles, startedAtMs, renewedAtMs, actors, drain = null } = session;
   const silentMs = Math.max(0, now.wallMs - renewedAtMs);
   const startedAt = new Date(startedAtMs).toISOString();
-  return { host, pid, hostname, roles, startedAt, silentMs, actors };
+  return { host, pid, hostname, roles, startedAt, silentMs, actors, drain };
 }
 
 function causesOf({ host, silentMs, actors }: ReturnType<typeof hostOf>): string[] {
