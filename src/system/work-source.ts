@@ -21,6 +21,11 @@ const policies: Readonly<Record<QueueKind, { ackWaitMs: number; deliveriesMax: n
   // The worker itself gives up one that was delivered too often.
   task: { ackWaitMs: taskAckWaitMs, deliveriesMax: -1 },
 };
+/**
+ * Asked for at a time, however many credits there are: the server goes on serving what a frozen
+ * host has asked for, so that is how many messages are lost on it until they are given out again.
+ */
+const outstandingMax = 2;
 const retryMs = { min: 50, max: 2_000 };
 const consumerIdleMs = 3_600_000;
 
@@ -101,7 +106,7 @@ export class WorkSource {
 
   #askForRest(): void {
     if (this.#pull === null || this.#isEnding) return;
-    const rest = this.#credits - this.#pull.outstanding;
+    const rest = Math.min(this.#credits, outstandingMax) - this.#pull.outstanding;
     if (rest > 0) this.#pull.ask(rest);
   }
 }

@@ -61,6 +61,23 @@ const flush = (request: string): AnyMessage =>
   FlushChannel.create({ proxy: "p", request, deadlineMs: 0, channel });
 
 describe("work queue", () => {
+  it("asks for a few at a time, so that a frozen holder swallows no more than those", async () => {
+    const { queue, taken, link } = await worker("first");
+    const observer = await harness.connect("observer");
+    let asked = 0;
+    observer.subscribe("$JS.API.CONSUMER.MSG.NEXT.QUERIES.>", ({ body }) => {
+      asked += JSON.parse(Buffer.from(body).toString("utf8")).batch;
+    });
+    await observer.flush();
+    queue.take(queryMessages, channel, 16);
+    await waitUntil("a pull", () => asked > 0);
+    await delay(200);
+    expect(asked).toBe(2);
+    for (let n = 0; n < 16; n++) publish(link, query(`q${n}`));
+    await waitUntil("as many as there were credits", () => taken.length === 16);
+    queue.stop();
+  });
+
   it("takes as much as it has credits for, and the rest waits for others", async () => {
     const first = await worker("first");
     const second = await worker("second");

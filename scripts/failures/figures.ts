@@ -1,0 +1,84 @@
+// Turns what a scenario has measured into figures and findings.
+import type { Audit } from "./ledger.js";
+import { type RequestKind, requestKinds, type Sample } from "./load.js";
+import { type Allowed, type Finding, noMoreThan } from "./scenario.js";
+
+export interface KindFigures {
+  readonly kind: RequestKind;
+  readonly answered: number;
+  readonly failed: number;
+  readonly slowestMs: number;
+}
+
+export interface Figures {
+  readonly requests: number;
+  readonly byKind: readonly KindFigures[];
+  /** Each error and how often it came. */
+  readonly errors: Readonly<Record<string, number>>;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Of the same load before the failure: what the machine is good for. */
+  readonly slowestBeforeMs: number;
+  readonly recoveryMs: number;
+}
+
+/** An answer that took longer than this still shows the failure. */
+const slowMs = 250;
+
+export function figuresOf(samples: readonly Sample[], struckAtMs: number): Figures {
+  const endOf = ({ dueAtMs, tookMs }: Sample) => dueAtMs + tookMs;
+  const before = samples.filter((sample) => endOf(sample) < struckAtMs);
+  const since = samples.filter((sample) => endOf(sample) >= struckAtMs);
+  const disturbed = since.filter(({ error, tookMs }) => error !== null || tookMs > slowMs);
+  const errors: Record<string, number> = {};
+  for (const { kind, error } of since) {
+    if (error !== null) errors[`${kind}: ${error}`] = (errors[`${kind}: ${error}`] ?? 0) + 1;
+  }
+  const times = since.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
+  const share = (part: number) => times[Math.floor(part * times.length)] ?? 0;
+  return {
+    requests: since.length,
+    byKind: requestKinds.map((kind) => figuresOfKind(kind, since)),
+    errors,
+    p50Ms: share(0.5),
+    p99Ms: share(0.99),
+    slowestBeforeMs: slowest(before),
+    recoveryMs: Math.max(0, ...disturbed.map((sample) => endOf(sample) - struckAtMs)),
+  };
+}
+
+function figuresOfKind(kind: RequestKind, samples: readonly Sample[]): KindFigures {
+  const own = samples.filter((sample) => sample.kind === kind);
+  const answered = own.filter(({ error }) => error === null);
+  const failed = own.length - answered.length;
+  return { kind, answered: answered.length, failed, slowestMs: slowest(answered) };
+}
+
+const slowest = (samples: readonly Sample[]) => Math.max(0, ...samples.map(({ tookMs }) => tookMs));
+
+export function findingsOf(figures: Figures, audit: Audit, allowed: Allowed): readonly Finding[] {
+  const kinds = figures.byKind.filter(({ kind }) => allowed.failedOf?.includes(kind) ?? true);
+  const failed = kinds.reduce((sum, kind) => sum + kind.failed, 0);
+  const slowestMs = Math.max(...figures.byKind.map((kind) => kind.slowestMs));
+  const damage = audit.lost + audit.doubled + audit.resurrected + audit.unknown;
+  return [
+    {
+      what: `failed ${allowed.failedOf?.join(", ") ?? "requests"}`,
+      value: String(failed),
+      allowed: `<= ${allowed.failed}`,
+      met: failed <= allowed.failed,
+    },
+    ...(allowed.slowestMs === undefined
+      ? []
+      : [noMoreThan("slowest answer", slowestMs, allowed.slowestMs)]),
+    ...(allowed.recoveryMs === undefined
+      ? []
+      : [noMoreThan("service back after", figures.recoveryMs, allowed.recoveryMs)]),
+    {
+      what: "lost, doubled, resurrected, unknown rows",
+      value: `${audit.lost}, ${audit.doubled}, ${audit.resurrected}, ${audit.unknown}`,
+      allowed: "0",
+      met: damage === 0,
+    },
+  ];
+}

@@ -1,0 +1,80 @@
+// Runs one row: a cluster of its own, load, the failure, recovery, and the count of what is there.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Cluster, startCluster } from "../cluster/cluster.js";
+import { type Figures, figuresOf, findingsOf } from "./figures.js";
+import { type Audit, createTestCollection, openLedger } from "./ledger.js";
+import { startLoad } from "./load.js";
+import type { Finding, Scenario } from "./scenario.js";
+
+export interface RowResult {
+  readonly row: string;
+  readonly title: string;
+  readonly met: boolean;
+  readonly findings: readonly Finding[];
+  readonly figures: Figures;
+  readonly audit: Audit;
+}
+
+/** Shorter than the default, so that what takes a few of them is soon over. */
+const sessionTtlMs = 4_000;
+const rowsAtFirst = 3_000;
+const calmMs = 5_000;
+const aftermathMs = 8_000;
+
+export type Phase = "starting" | "calm" | "failing" | "recovering" | "auditing";
+
+export async function runScenario(
+  scenario: Scenario,
+  requestsPerSecond: number,
+  onPhase: (phase: Phase) => void,
+): Promise<RowResult> {
+  const directory = mkdtempSync(join(tmpdir(), `elanus-${scenario.row}-`));
+  onPhase("starting");
+  const cluster = await startCluster({
+    profile: "embedded",
+    directory,
+    hosts: scenario.hosts,
+    environment: { ELANUS_SESSION_TTL_MS: String(sessionTtlMs) },
+  });
+  try {
+    const result = await measure(scenario, cluster, requestsPerSecond, onPhase);
+    if (result.met) rmSync(directory, { recursive: true, force: true });
+    return result;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function measure(
+  scenario: Scenario,
+  cluster: Cluster,
+  requestsPerSecond: number,
+  onPhase: (phase: Phase) => void,
+): Promise<RowResult> {
+  await cluster.untilReady();
+  const client = await cluster.connect();
+  await createTestCollection(client);
+  const ledger = await openLedger(client, rowsAtFirst);
+  await cluster.untilReady();
+  const load = startLoad(ledger, requestsPerSecond);
+  onPhase("calm");
+  await delay(calmMs);
+  onPhase("failing");
+  let struckAtMs = performance.now();
+  const struck = () => {
+    struckAtMs = performance.now();
+  };
+  const own = await scenario.strike({ cluster, client, sessionTtlMs, struck });
+  onPhase("recovering");
+  await delay(aftermathMs);
+  await load.stop();
+  onPhase("auditing");
+  const audit = await ledger.audit();
+  const figures = figuresOf(load.samples, struckAtMs);
+  const findings = [...findingsOf(figures, audit, scenario.allowed), ...own];
+  const { row, title } = scenario;
+  return { row, title, met: findings.every(({ met }) => met), findings, figures, audit };
+}

@@ -1,0 +1,50 @@
+// A row of the table of failures: which processes there are, what fails, and what is allowed.
+import type { ElanusClient } from "../../src/client/connect.js";
+import type { Cluster } from "../cluster/cluster.js";
+import type { HostPlan } from "../cluster/host-process.js";
+import type { RequestKind } from "./load.js";
+
+export interface Scenario {
+  /** What `--only` takes. */
+  readonly row: string;
+  readonly title: string;
+  readonly hosts: readonly HostPlan[];
+  readonly allowed: Allowed;
+  /** Resolves when the failure and what it checks by itself are over. */
+  strike(stage: Stage): Promise<readonly Finding[]>;
+}
+
+export interface Allowed {
+  /** Requests that may fail, by default of all kinds together. */
+  readonly failed: number;
+  readonly failedOf?: readonly RequestKind[];
+  readonly slowestMs?: number;
+  /** From the failure to the last answer that failed or was slow. */
+  readonly recoveryMs?: number;
+}
+
+export interface Stage {
+  readonly cluster: Cluster;
+  readonly client: ElanusClient;
+  /** How long a host may be silent before others take over. */
+  readonly sessionTtlMs: number;
+  /** Now is when it fails: figures are taken from here on. */
+  struck(): void;
+}
+
+/** One comparison of the table. */
+export interface Finding {
+  readonly what: string;
+  readonly value: string;
+  readonly allowed: string;
+  readonly met: boolean;
+}
+
+export const noMoreThan = (what: string, ms: number, allowedMs: number): Finding => ({
+  what,
+  value: seconds(ms),
+  allowed: `<= ${seconds(allowedMs)}`,
+  met: ms <= allowedMs,
+});
+
+export const seconds = (ms: number) => `${(ms / 1_000).toFixed(2)} s`;
