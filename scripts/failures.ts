@@ -1,4 +1,4 @@
-// `npm run failures`: kills and freezes each kind of process under load, and compares with the table.
+// `npm run failures`: kills and freezes each kind of process under load, against a table.
 import { pathToFileURL } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { requestsPerSecondDefault } from "./failures/load.js";

@@ -1,4 +1,4 @@
-// The load of a failure scenario: requests on a fixed schedule, whether or not earlier ones are done.
+// The load of a failure scenario: requests on a fixed schedule, whatever became of the earlier.
 import { setTimeout as delay } from "node:timers/promises";
 import { ElanusError } from "../../src/client/elanus-error.js";
 import type { Ledger } from "./ledger.js";

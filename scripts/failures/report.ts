@@ -12,8 +12,9 @@ export function tableOf(results: readonly RowResult[]): string {
     table.push(["", "slowest answers, ms", slowest.join(", "), "", ""]);
     const { requests, p50Ms, p99Ms, slowestBeforeMs, recoveryMs } = figures;
     const rest = `${requests} requests, p50 ${rounded(p50Ms)} ms, p99 ${rounded(p99Ms)} ms`;
-    const around = `before: slowest ${rounded(slowestBeforeMs)} ms; calm after ${rounded(recoveryMs)} ms`;
-    table.push(["", "since the failure", `${rest}; ${around}`, "", ""]);
+    table.push(["", "since the failure", rest, "", ""]);
+    const around = `slowest ${rounded(slowestBeforeMs)} ms; calm again after ${rounded(recoveryMs)} ms`;
+    table.push(["", "before it", around, "", ""]);
     for (const [error, count] of Object.entries(figures.errors)) {
       table.push(["", "error", `${count} x ${error.slice(0, 100)}`, "", ""]);
     }
