@@ -13,8 +13,9 @@ export function tableOf(results: readonly RowResult[]): string {
     const { requests, p50Ms, p99Ms, slowestBeforeMs, recoveryMs } = figures;
     const rest = `${requests} requests, p50 ${rounded(p50Ms)} ms, p99 ${rounded(p99Ms)} ms`;
     table.push(["", "since the failure", rest, "", ""]);
-    const around = `slowest ${rounded(slowestBeforeMs)} ms; calm again after ${rounded(recoveryMs)} ms`;
+    const around = `slowest ${rounded(slowestBeforeMs)} ms`;
     table.push(["", "before it", around, "", ""]);
+    table.push(["", "calm again after", `${rounded(recoveryMs)} ms`, "", ""]);
     for (const [error, count] of Object.entries(figures.errors)) {
       table.push(["", "error", `${count} x ${error.slice(0, 100)}`, "", ""]);
     }
