@@ -5,6 +5,7 @@ import Table from "cli-table3";
 import { Command, InvalidArgumentError } from "commander";
 import { findMutant, mutants } from "../src/simulation/mutants/all.js";
 import type { SeedResult } from "../src/simulation/run-seed.js";
+import { simulateCrashPoints } from "./simulate/crash-points.js";
 import { runSeeds, type SeedRange } from "./simulate/run-seeds.js";
 
 interface Options {
@@ -13,6 +14,9 @@ interface Options {
   readonly bug?: string;
   readonly trace?: boolean;
   readonly plantedBugs?: boolean;
+  readonly crashPoints?: boolean;
+  readonly pairs?: number;
+  readonly triples: number;
 }
 
 interface Runs {
@@ -103,6 +107,13 @@ async function simulatePlantedBugs(options: Options): Promise<number> {
   return caught === mutants.length ? 0 : 1;
 }
 
+function start(options: Options): Promise<number> {
+  if (options.crashPoints) {
+    return simulateCrashPoints({ ...options, pairs: options.pairs ?? null });
+  }
+  return options.plantedBugs ? simulatePlantedBugs(options) : simulate(options);
+}
+
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("a whole number is wanted");
   return Number(text);
@@ -115,11 +126,13 @@ function commandOf(): Command {
     .option("--seed <number>", "only this one", wholeNumber)
     .option("--bug <name>", "with this planted bug, until it is found")
     .option("--trace", "print every delivery")
-    .option("--planted-bugs", "with each planted bug in turn: all must be found");
+    .option("--planted-bugs", "with each planted bug in turn: all must be found")
+    .option("--crash-points", "a process dies at every point at which something is persisted")
+    .option("--pairs <number>", "of crash points, drawn by the seed (default all)", wholeNumber)
+    .option("--triples <number>", "of crash points, drawn by the seed", wholeNumber, 200);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const options = commandOf().parse().opts<Options>();
-  const running = options.plantedBugs ? simulatePlantedBugs(options) : simulate(options);
-  process.exitCode = await running;
+  process.exitCode = await start(options);
 }

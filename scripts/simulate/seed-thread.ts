@@ -1,7 +1,7 @@
 // A thread's entry: runs one seed after the other, as they are handed to it.
-import { parentPort } from "node:worker_threads";
 import { findMutant } from "../../src/simulation/mutants/all.js";
-import { runSeed, type SeedResult } from "../../src/simulation/run-seed.js";
+import { runSeed } from "../../src/simulation/run-seed.js";
+import { answerJobs } from "./answer-jobs.js";
 
 export interface SeedJob {
   readonly seed: number;
@@ -10,18 +10,10 @@ export interface SeedJob {
   readonly keepsTrace: boolean;
 }
 
-export type SeedAnswer = { ok: true; result: SeedResult } | { ok: false; error: string };
-
-const port = parentPort;
-if (port === null) throw new Error("this file is the entry of a worker thread");
-
-port.on("message", ({ seed, bug, keepsTrace }: SeedJob) => {
-  const mutant = bug === null ? null : (findMutant(bug) ?? null);
-  void runSeed({ seed, mutant, keepsTrace }).then(
-    (result) => port.postMessage({ ok: true, result } satisfies SeedAnswer),
-    (error: unknown) => {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      port.postMessage({ ok: false, error: `seed ${seed}: ${text}` } satisfies SeedAnswer);
-    },
-  );
-});
+answerJobs(
+  ({ seed, bug, keepsTrace }: SeedJob) => {
+    const mutant = bug === null ? null : (findMutant(bug) ?? null);
+    return runSeed({ seed, mutant, keepsTrace });
+  },
+  ({ seed }) => `seed ${seed}`,
+);

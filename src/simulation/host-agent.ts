@@ -102,9 +102,11 @@ class HostAgent {
     const sentAtMs = host.now.monotonicMs;
     const { world } = host;
     const record = encodeRecord(this.#session());
+    if (world.crashes?.session(host, "before")) return;
     host.reach(world.delay(), () => {
       if (!this.#writeSession(record)) return;
       host.post(world.delay(), () => {
+        if (world.crashes?.session(host, "after")) return;
         host.leaseUntilMs = sentAtMs + ttlMs * 0.8;
       });
     });

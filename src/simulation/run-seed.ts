@@ -1,5 +1,7 @@
 // Runs one seed: the world, its load and its faults, then peace, and a last look at everything.
 import { Auditor } from "./auditor.js";
+import { CrashWatch, type MetPoint, type PlannedCrash } from "./crashes/crash-watch.js";
+import { leaveRelics } from "./crashes/relics.js";
 import { finalAudit } from "./final-audit.js";
 import { Gateway } from "./gateway.js";
 import { Host } from "./host.js";
@@ -19,6 +21,8 @@ export interface SeedResult {
   readonly virtualMs: number;
   readonly counts: Workload["counts"];
   readonly lines: readonly string[];
+  /** With `crashes`: the points met before the first, during the recovery from it, and so on. */
+  readonly met: readonly ReadonlyMap<string, MetPoint>[];
 }
 
 export interface SeedOptions {
@@ -26,9 +30,13 @@ export interface SeedOptions {
   readonly mutant?: Mutant | null;
   readonly keepsTrace?: boolean;
   readonly scenario?: Scenario;
+  /** Processes die at these points, one after the other; the run ends after the last recovery. */
+  readonly crashes?: readonly PlannedCrash[];
 }
 
 const stepsMax = 400_000;
+/** Clients go on for a while after a recovery. */
+const afterRecoveryMs = 1_000;
 
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { seed, mutant = null, keepsTrace = false } = options;
@@ -37,14 +45,20 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const scenario = options.scenario ?? provokedScenario(seed, mutant);
   const world = new World(scenario, trace, mutant, auditor);
   auditor.watch(world);
+  const plan = options.crashes;
+  const crashes = plan === undefined ? null : new CrashWatch(world, plan);
+  world.crashes = crashes;
   const gateway = new Gateway(world);
   const workload = new Workload({ world, gateway });
   const run = new Stepper(world);
+  if (scenario.hasRelics === true) leaveRelics(world);
   startHosts(world);
   startWatching(world);
   world.after(1, () => workload.create(() => workload.start()));
   startNemesis(world);
-  await run.until(world.scenario.workMs);
+  const isEnough = () =>
+    world.nowMs > (crashes?.recoveredAtMs ?? Number.POSITIVE_INFINITY) + afterRecoveryMs;
+  await run.until(world.scenario.workMs, isEnough);
   workload.isOver = true;
   await heal(world);
   await run.for(5_000);
@@ -57,6 +71,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     virtualMs: world.nowMs,
     counts: workload.counts,
     lines: trace.lines,
+    met: crashes?.met ?? [],
   };
 }
 
@@ -93,13 +108,13 @@ export class Stepper {
     return this.until(this.#world.nowMs + ms);
   }
 
-  async until(atMs: number): Promise<void> {
+  async until(atMs: number, isEnough = () => false): Promise<void> {
     const { schedule, auditor } = this.#world;
     let isReached = false;
     this.#world.after(atMs - schedule.nowMs, () => {
       isReached = true;
     });
-    while (!isReached && auditor.violations.length === 0) {
+    while (!isReached && !isEnough() && auditor.violations.length === 0) {
       const stepped = schedule.step();
       if (stepped !== true && !(await stepped)) return;
       this.steps += 1;

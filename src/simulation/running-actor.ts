@@ -95,6 +95,7 @@ export class RunningActor {
   tell(told: Outcome): void {
     if (this.isOver || !this.host.isUp) return;
     const { world, now } = this.host;
+    if (world.crashes?.hears(this, told)) return;
     const whose: Whose = { actor: this.definition.name, state: this.state, now };
     const outcome = world.mutant?.outcome?.(told, whose) ?? told;
     world.trace.line(`${this.host.name}/${this.name} <- ${lineOfOutcome(outcome)}`);
@@ -119,6 +120,7 @@ export class RunningActor {
       if (this.isOver || this.host.run !== run) return;
       const effect = world.mutant?.effect ? world.mutant.effect(wanted, whose) : wanted;
       if (effect === null) continue;
+      if (world.crashes?.asks(this, effect)) return;
       const early = world.mutant?.early?.(effect, whose) ?? null;
       if (early !== null) this.tellSoon(early);
       runEffect(this, effect);

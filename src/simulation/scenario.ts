@@ -46,6 +46,10 @@ export interface Scenario {
   readonly sealAgeMs: number;
   /** Collections are dropped and created again while clients use them. */
   readonly dropsCollections: boolean;
+  /** Their settings are altered. */
+  readonly altersCollections?: boolean;
+  /** Of earlier times there is a dead host's session, and the mark of a drop. */
+  readonly hasRelics?: boolean;
 }
 
 /** What every run has in common; an hour of the real thing is less than a minute here. */
@@ -64,7 +68,7 @@ export const timings = {
   assignmentsEveryMs: 1_000,
 } as const;
 
-const noRates: FaultRates = {
+export const noRates: FaultRates = {
   crash: 0,
   pause: 0,
   disconnect: 0,
@@ -75,7 +79,7 @@ const noRates: FaultRates = {
   logFull: 0,
   extraWorker: 0,
 };
-const noOdds: FaultOdds = {
+export const noOdds: FaultOdds = {
   crashBetweenEffects: 0,
   acknowledgementLost: 0,
   announcementLost: 0,

@@ -38,6 +38,7 @@ export class Workload {
       world.after(world.random.next() * 200, () => this.#next());
     }
     if (world.scenario.dropsCollections) this.#dropLater();
+    if (world.scenario.altersCollections === true) this.#alterLater();
   }
 
   #next(): void {
@@ -107,6 +108,16 @@ export class Workload {
         this.#dropLater();
         if (answer?.ok) this.create(() => undefined);
       });
+    });
+  }
+
+  #alterLater(): void {
+    const { world, gateway } = this.#tools;
+    world.after(1_000 + world.random.next() * 3_000, () => {
+      if (this.isOver) return;
+      const body = { name: collection, asOfWindow: Math.floor(world.scenario.asOfWindowMs) };
+      const altered = { ...body, consistency: world.random.pick(["strong", "session"]) };
+      gateway.request([database, "alter-collection"], altered, 4_000, () => this.#alterLater());
     });
   }
 

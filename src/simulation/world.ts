@@ -2,6 +2,7 @@
 
 import { Announcements } from "./announcements.js";
 import type { Auditor } from "./auditor.js";
+import type { CrashWatch } from "./crashes/crash-watch.js";
 import type { Host } from "./host.js";
 import { LogBroker } from "./log-broker.js";
 import { MetadataFake } from "./metadata-fake.js";
@@ -31,6 +32,8 @@ export class World {
   readonly hosts: Host[] = [];
   /** Once false nothing fails any more: the world comes to rest. */
   hasFaults = true;
+  /** Null: no process dies at a point of a plan. */
+  crashes: CrashWatch | null = null;
   #names = 0;
 
   constructor(scenario: Scenario, trace: Trace, mutant: Mutant | null, auditor: Auditor) {
