@@ -1,0 +1,119 @@
+// `npm run chaos`: real processes are killed under load, and a ledger tells what came of it.
+import { setMaxListeners } from "node:events";
+import { SingleBar } from "cli-progress";
+import { Command, InvalidArgumentError, Option } from "commander";
+import {
+  type ChaosSettings,
+  chaosDefaults,
+  isClean,
+  type Progress,
+} from "./chaos/chaos-settings.js";
+import { figuresOf, reportLines } from "./chaos/report-lines.js";
+import { runChaos } from "./chaos/run-chaos.js";
+import { interruption } from "./elanus/interruption.js";
+
+interface Options {
+  readonly kills: number;
+  readonly writes: number;
+  readonly handOvers: number;
+  readonly seed: number;
+  readonly profile: ChaosSettings["profile"];
+  readonly nats: ChaosSettings["natsServers"];
+  readonly only: readonly string[];
+  readonly coldStart: number;
+  readonly json?: boolean;
+}
+
+/** Hand-overs under constant deletes want these, where nothing else is said. */
+const handOverFaults = ["kill-query", "kill-data"];
+const handOverDeletesOfTen = 6;
+
+function settingsOf(options: Options): ChaosSettings {
+  const { kills, writes, seed, profile, handOvers } = options;
+  const isHandOvers = handOvers > 0;
+  return {
+    ...chaosDefaults,
+    ...{ kills, writes, seed, profile, handOvers, natsServers: options.nats },
+    only: isHandOvers && options.only.length === 0 ? handOverFaults : options.only,
+    deletesOfTen: isHandOvers ? handOverDeletesOfTen : chaosDefaults.deletesOfTen,
+    coldStartSearches: options.coldStart,
+  };
+}
+
+async function chaos(options: Options): Promise<number> {
+  const aborter = new AbortController();
+  setMaxListeners(0, aborter.signal);
+  void interruption().then((reason) => aborter.abort(reason));
+  const display = options.json ? silent() : process.stderr.isTTY ? bar(options) : lines();
+  const report = await runChaos({
+    ...settingsOf(options),
+    signal: aborter.signal,
+    progress: display.show,
+  });
+  display.stop();
+  if (!options.json) for (const line of reportLines(report)) console.log(line);
+  console.log(JSON.stringify(figuresOf(report)));
+  if (report.refused !== null) return 2;
+  return isClean(report) ? 0 : 1;
+}
+
+interface Display {
+  show(progress: Progress): void;
+  stop(): void;
+}
+
+function silent(): Display {
+  return { show: () => null, stop: () => null };
+}
+
+function bar({ kills }: Options): Display {
+  const format = "{bar} {value}/{total} kills, {writes} rows, {violations} violations, {phase}";
+  const shown = new SingleBar({ format });
+  shown.start(kills, 0, { writes: 0, violations: 0, phase: "starts" });
+  return {
+    show: (progress) => shown.update(Math.min(kills, progress.kills), { ...progress }),
+    stop: () => shown.stop(),
+  };
+}
+
+function lines(): Display {
+  return {
+    show({ phase, kills, writes, handOvers, violations }) {
+      const amounts = `${kills} kills, ${writes} rows, ${handOvers} hand-overs`;
+      console.error(`${amounts}, ${violations} violations: ${phase}`);
+    },
+    stop: () => null,
+  };
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("a whole number is wanted");
+  return Number(text);
+}
+
+const listOf = (text: string) => text.split(",").map((name) => name.trim());
+
+await new Command("chaos")
+  .description("Kills, freezes and cuts real processes under load, and checks every row.")
+  .option("--kills <number>", "at least so many", wholeNumber, chaosDefaults.kills)
+  .option("--writes <number>", "rows acknowledged, at least", wholeNumber, chaosDefaults.writes)
+  .option("--hand-overs <number>", "until so many, under constant deletes", wholeNumber, 0)
+  .option("--seed <number>", "of the schedule of faults and of the load", wholeNumber, 1)
+  .addOption(
+    new Option("--profile <name>", "which parts")
+      .choices(["embedded", "cluster"])
+      .default(chaosDefaults.profile),
+  )
+  .option("--nats <number>", "servers: 1 or 3", wholeNumber, chaosDefaults.natsServers)
+  .option("--only <kinds>", "of faults, such as kill-query,freeze-data", listOf, [])
+  .option(
+    "--cold-start <searches>",
+    "compared before and after everything was stopped; 0: none",
+    wholeNumber,
+    chaosDefaults.coldStartSearches,
+  )
+  .option("--json", "nothing but the last line")
+  .action(async (options: Options) => {
+    process.exitCode = await chaos(options);
+  })
+  .parseAsync();

@@ -1,0 +1,110 @@
+// Stops everything, takes away every local disk and the cache, starts again: the same answers?
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { ElanusClient } from "../../src/client/connect.js";
+import { createRandom } from "../../src/simulation/random.js";
+import type { Cluster } from "../cluster/cluster.js";
+import type { ChaosClient, ChaosCollection } from "./chaos-client.js";
+import { scan } from "./final-audit.js";
+import { dimension } from "./rows.js";
+
+export interface ColdStartReport {
+  readonly searches: number;
+  /** Searches, exact ones, whose answer was another one. */
+  readonly exactDifferences: number;
+  /** Null when an index was built or segments were merged meanwhile. */
+  readonly approximateDifferences: number | null;
+  readonly rows: number;
+  readonly rowDifferences: number;
+  /** From the start of the first process until all was served. */
+  readonly startMs: number;
+}
+
+interface Answers {
+  readonly exact: readonly string[];
+  readonly approximate: readonly string[];
+  readonly rows: readonly string[];
+  /** What approximate answers depend on. */
+  readonly indexes: string;
+}
+
+const limit = 10;
+const consistency = "strong";
+const collectionNames = ["keyed", "auto"] as const;
+
+export async function coldStart(
+  cluster: Cluster,
+  directory: string,
+  clients: { readonly typed: ElanusClient; readonly chaos: ChaosClient },
+  searches: number,
+): Promise<ColdStartReport> {
+  const before = await answersOf(clients, searches);
+  await stopAll(cluster);
+  wipeLocalDisks(join(directory, "data"));
+  const startedAt = performance.now();
+  await startAll(cluster);
+  await cluster.untilReady();
+  const startMs = Math.round(performance.now() - startedAt);
+  const after = await answersOf(clients, searches);
+  const isSameState = before.indexes === after.indexes;
+  return {
+    searches: before.exact.length,
+    exactDifferences: differences(before.exact, after.exact),
+    approximateDifferences: isSameState ? differences(before.approximate, after.approximate) : null,
+    rows: before.rows.length,
+    rowDifferences: differences(before.rows, after.rows),
+    startMs,
+  };
+}
+
+async function stopAll({ hosts, nats }: Cluster): Promise<void> {
+  await Promise.all(hosts.map((host) => host.stop()));
+  await Promise.all(nats.map((server) => server.stop()));
+}
+
+async function startAll({ hosts, nats }: Cluster): Promise<void> {
+  await Promise.all(nats.map((server) => server.restart()));
+  await Promise.all(hosts.map((host) => host.restart()));
+}
+
+/** In the embedded profile the object store lies among them, and it stays. */
+function wipeLocalDisks(dataDirectory: string): void {
+  for (const name of readdirSync(dataDirectory)) {
+    if (name === "objects") continue;
+    rmSync(join(dataDirectory, name), { recursive: true, force: true });
+  }
+}
+
+async function answersOf(
+  { typed, chaos }: { readonly typed: ElanusClient; readonly chaos: ChaosClient },
+  searches: number,
+): Promise<Answers> {
+  const collections = collectionNames.map((name) => chaos.collection(name));
+  const described = await Promise.all(
+    collectionNames.map((name) => typed.describeCollection(name, { timeoutMs: 30_000 })),
+  );
+  const indexes = described.flatMap(({ channels }) =>
+    channels.map(({ channel, segments, indexedSegments }) => [channel, segments, indexedSegments]),
+  );
+  const rows: string[] = [];
+  for (const collection of collections) {
+    rows.push(...(await scan(collection)).map((row) => JSON.stringify(row)));
+  }
+  const exact: string[] = [];
+  const approximate: string[] = [];
+  const random = createRandom(searches);
+  for (let search = 0; search < searches; search++) {
+    const vector = Float32Array.from({ length: dimension }, () => random.next() * 16);
+    const collection = collections[search % collections.length] as ChaosCollection;
+    const hits = (isExact: boolean) =>
+      collection.search({ vector, limit, exact: isExact, consistency });
+    exact.push(JSON.stringify(await hits(true)));
+    approximate.push(JSON.stringify(await hits(false)));
+  }
+  return { exact, approximate, rows, indexes: JSON.stringify(indexes) };
+}
+
+function differences(before: readonly string[], after: readonly string[]): number {
+  const longest = Math.max(before.length, after.length);
+  return Array.from({ length: longest }).filter((_, at) => before[at] !== after[at]).length;
+}
