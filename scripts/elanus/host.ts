@@ -19,11 +19,12 @@ export async function runHost(
   const log = createOperatorLog(configuration, host);
   const told = interruption();
   const { roles, sessionTtlMs, readsMax, searchThreads, buildThreads } = configuration;
+  const { unflushedBytesMax, channelBytesMax } = configuration;
   const { replicas, logBytesMax, duplicateWindowMs, dataDir, diskReserveBytes } = configuration;
   mkdirSync(dataDir, { recursive: true });
   const starting = startHost({
     ...{ host, roles, sessionTtlMs, readsMax, searchThreads, buildThreads },
-    ...{ dataDir, diskReserveBytes },
+    ...{ dataDir, diskReserveBytes, unflushedBytesMax, channelBytesMax },
     nats: natsSettingsOf(configuration, host, true),
     streams: { replicas, logBytesMax, duplicateWindowMs },
     objectStore: objectStoreOf(configuration),

@@ -29,6 +29,7 @@ import {
   decideFlush,
 } from "./data-worker/flushing.js";
 import { applyEntry } from "./data-worker/folding.js";
+import { decideHold, unflushedBytes } from "./data-worker/holding.js";
 import {
   applyIndexBuilt,
   applyIndexDamaged,
@@ -269,6 +270,7 @@ function decide(state: DataWorkerState, now: Now): readonly Effect[] {
     decideCredits(state);
   }
   if (state.fold !== null && state.phase !== "damaged") {
+    if (state.phase !== "stopping") decideHold(state);
     decideFlush(state, now);
     if (state.isLookingAround && state.phase !== "stopping") {
       decideCompaction(state, now);
@@ -315,6 +317,8 @@ export const dataWorker = defineActor<DataWorkerSettings, DataWorkerState>({
       growingRows: state.open.rows,
       growingBytes: state.open.bytes,
       sealedRanges: state.sealed.length,
+      unflushedBytes: unflushedBytes(state),
+      held: Number(state.isHeld),
       segments: state.manifest?.segments.length ?? 0,
       storedRows: (state.manifest?.segments ?? []).reduce((sum, { rowCount }) => sum + rowCount, 0),
       unindexed: (state.manifest?.segments ?? []).filter(

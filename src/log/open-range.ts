@@ -37,6 +37,15 @@ export interface SealedRange {
   readonly checkpoint: Checkpoint;
   readonly entries: readonly GrowingEntry[];
   readonly tombstones: readonly Tombstone[];
+  /** About what it takes in memory until it is stored. */
+  readonly footprint: number;
+}
+
+/** What an entry takes beside its bytes; of single rows that is the larger part. */
+const entryFootprint = 512;
+
+export function footprintOf({ bytes, folded }: OpenRange): number {
+  return bytes + folded.length * entryFootprint;
 }
 
 export function emptyRange(from: number): OpenRange {
@@ -67,5 +76,9 @@ export function cutRange(
   for (const entry of range.folded.slice(count)) addEntry(open, entry);
   const entries = closed.flatMap(({ rows }) => rows ?? []);
   const tombstones = closed.flatMap((entry) => entry.tombstones);
-  return { sealed: { from: range.from, checkpoint: last.at, entries, tombstones }, open };
+  const footprint = footprintOf(range) - footprintOf(open);
+  return {
+    sealed: { from: range.from, checkpoint: last.at, entries, tombstones, footprint },
+    open,
+  };
 }

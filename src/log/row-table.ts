@@ -119,14 +119,18 @@ function grow(range: RowRange): void {
 }
 
 /**
- * Ends a growing range at `through`: rows born after it move into a growing range of their own,
- * which is returned; null when there are none. Rows keep their lives.
+ * Ends a range at `through`: rows born after it move into a range of their own that ends where
+ * this one did; it is returned, or null when there are none. Rows keep their lives.
  */
-export function closeRange(table: RowTable, range: RowRange, through: number): RowRange | null {
+export function splitRange(table: RowTable, range: RowRange, through: number): RowRange | null {
+  const end = range.through;
   range.through = through;
   const kept = firstBornAfter(range, through);
   if (kept === range.count) return null;
   const tail = openRange(table, through, range.lives.born.length);
+  tail.through = end;
+  table.ranges.pop();
+  table.ranges.splice(table.ranges.indexOf(range) + 1, 0, tail);
   for (let offset = kept; offset < range.count; offset++) moveRow(table, range, offset, tail);
   range.digest = differenceOf(range.digest, tail.digest);
   range.keys.length = kept;

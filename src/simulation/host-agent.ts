@@ -159,7 +159,7 @@ class HostAgent {
     const places = new Map<string, Wanted>();
     for (const record of records) {
       if (record.data === name) {
-        places.set(`data-worker ${record.channel}`, dataPlace(name, record));
+        places.set(`data-worker ${record.channel}`, dataPlace(this.#host, record));
       }
       if (record.query.includes(name)) {
         places.set(`query-worker ${record.channel}`, queryPlace(name, record));
@@ -179,8 +179,10 @@ function placeOf(host: string, record: AssignmentRecord) {
   return { host, channel, shard, collectionId, collectionKey };
 }
 
-export function dataPlace(host: string, record: AssignmentRecord): Wanted {
-  const settings = { ...placeOf(host, record), duplicateWindowMs, objectGraceMs };
+export function dataPlace(host: Host, record: AssignmentRecord): Wanted {
+  const { unflushedBytesMax } = host.world.scenario;
+  const bounds = { duplicateWindowMs, objectGraceMs, unflushedBytesMax };
+  const settings = { ...placeOf(host.name, record), ...bounds };
   return { definition: dataWorker, settings };
 }
 
@@ -192,7 +194,7 @@ export function queryPlace(host: string, record: AssignmentRecord): Wanted {
 export function startExtraWorker(host: Host, record: AssignmentRecord, forMs: number): void {
   const { random } = host.world;
   const { definition, settings } = random.chance(0.6)
-    ? dataPlace(host.name, record)
+    ? dataPlace(host, record)
     : queryPlace(host.name, record);
   const name = `${definition.name} ${record.channel} extra`;
   if (host.actors.has(name)) return;

@@ -21,6 +21,7 @@ export class LogFollower {
   /** Counts the openings: what an earlier one had on its way is dropped. */
   #opening = 0;
   #isBusy = false;
+  #isHeld = false;
   #log: StoredLog | null = null;
   readonly #watch = () => this.#pump();
 
@@ -28,6 +29,15 @@ export class LogFollower {
     this.#actor = actor;
     this.#channel = channel;
     this.#position = after;
+  }
+
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.#pump();
   }
 
   open(): void {
@@ -71,7 +81,7 @@ export class LogFollower {
   }
 
   #pump(): void {
-    if (this.#isBusy || this.#isOver || this.#log === null) return;
+    if (this.#isBusy || this.#isHeld || this.#isOver || this.#log === null) return;
     const log = this.#log;
     const { host } = this.#actor;
     if (host.world.broker.find(this.#channel) !== log) return this.#reopen();

@@ -16,6 +16,11 @@ export function runEffect(actor: RunningActor, effect: Effect): void {
       return host.publisher.append(actor, effect);
     case "follow":
       return actor.follow(effect.channel, effect.after);
+    case "hold":
+      world.trace.line(`${host.name}/${actor.name} is held`);
+      return actor.hold();
+    case "release":
+      return actor.release();
     case "publish":
       return publish(actor, effect);
     case "take":

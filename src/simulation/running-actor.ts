@@ -87,6 +87,14 @@ export class RunningActor {
     this.#follower.open();
   }
 
+  hold(): void {
+    this.#follower?.hold();
+  }
+
+  release(): void {
+    this.#follower?.release();
+  }
+
   /** As its own message, after what is being handled now. */
   tellSoon(outcome: Outcome): void {
     this.host.post(0, () => this.tell(outcome));

@@ -44,6 +44,8 @@ export interface Scenario {
   readonly asOfWindowMs: number;
   readonly sealRows: number;
   readonly sealAgeMs: number;
+  /** Of a data worker: some entries in half of the seeds, so that it often holds its follower. */
+  readonly unflushedBytesMax: number;
   /** Collections are dropped and created again while clients use them. */
   readonly dropsCollections: boolean;
   /** Their settings are altered. */
@@ -67,6 +69,9 @@ export const timings = {
   objectGraceMs: 8_000,
   assignmentsEveryMs: 1_000,
 } as const;
+
+/** No run reaches it. */
+const largeBudget = 2 ** 30;
 
 export const noRates: FaultRates = {
   crash: 0,
@@ -104,6 +109,7 @@ export function calmScenario(seed: number): Scenario {
     shards: 1,
     replicas: 1,
     autoId: false,
+    unflushedBytesMax: largeBudget,
   };
 }
 
@@ -146,6 +152,7 @@ export function scenarioOf(seed: number): Scenario {
       followerLags: odds(0.01),
     },
     losesTails: random.chance(0.1),
+    unflushedBytesMax: random.chance(0.5) ? 2_000 + random.below(20_000) : largeBudget,
   };
 }
 

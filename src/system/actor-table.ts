@@ -18,6 +18,8 @@ export interface ActorContext {
   readonly duplicateWindowMs: number;
   /** How many reads a query worker holds at once. */
   readonly readsMax: number;
+  readonly unflushedBytesMax: number;
+  readonly channelBytesMax: number;
 }
 
 /** An actor, whatever its settings and state are. */
@@ -64,10 +66,10 @@ const channelActors: Readonly<
 > = {
   query: ({ host, readsMax }, assignment) =>
     plan(queryWorker, { host, readsMax, ...channelOf(assignment) }, assignment.channel),
-  data: ({ host, duplicateWindowMs }, assignment) =>
+  data: ({ host, duplicateWindowMs, unflushedBytesMax }, assignment) =>
     plan(
       dataWorker,
-      { host, duplicateWindowMs, objectGraceMs, ...channelOf(assignment) },
+      { host, duplicateWindowMs, objectGraceMs, unflushedBytesMax, ...channelOf(assignment) },
       assignment.channel,
     ),
 };

@@ -57,6 +57,9 @@ export type Effect =
     }
   /** Read a channel's log from behind `after` (null: from its beginning); entries follow. */
   | { kind: "follow"; channel: string; after: LogPosition | null }
+  /** No further entry is read until `release`; what was on its way already still comes. */
+  | { kind: "hold"; channel: string }
+  | { kind: "release"; channel: string }
   /** Read one entry, for instance the original of a duplicate. */
   | { kind: "readEntry"; id: string; channel: string; sequence: number }
   /** Publish to its declared subject; may be lost, so who needs it asks again. */

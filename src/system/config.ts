@@ -1,6 +1,6 @@
 // Settings from flags, the environment, a file and defaults, checked, in this order.
 import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { roles } from "../messages/records.js";
@@ -55,6 +55,10 @@ const configurationSchema = z.strictObject({
     .int()
     .min(0)
     .default(512 * 1024 ** 2),
+  /** What a channel's rows may take in memory while they wait for the object store. */
+  unflushedBytesMax: positive.min(1024 * 1024).default(256 * 1024 ** 2),
+  /** What a channel's rows and indexes may be before inserts get 'full'. */
+  channelBytesMax: positive.min(1024 * 1024).default(Math.floor(totalmem() / 4)),
   sessionTtlMs: positive.min(1_000).default(10_000),
   readsMax: positive.max(1_024).default(16),
   searchThreads: positive.max(256).default(Math.max(1, Math.min(8, availableParallelism() - 1))),
@@ -87,6 +91,8 @@ const environmentNames: Readonly<Record<Name, string>> = {
   logBytesMax: "ELANUS_LOG_BYTES_MAX",
   duplicateWindowMs: "ELANUS_DUPLICATE_WINDOW_MS",
   diskReserveBytes: "ELANUS_DISK_RESERVE_BYTES",
+  unflushedBytesMax: "ELANUS_UNFLUSHED_BYTES_MAX",
+  channelBytesMax: "ELANUS_CHANNEL_BYTES_MAX",
   sessionTtlMs: "ELANUS_SESSION_TTL_MS",
   readsMax: "ELANUS_READS_MAX",
   searchThreads: "ELANUS_SEARCH_THREADS",

@@ -50,7 +50,9 @@ export class EffectRunner {
   /** Effects whose outcome was not handled yet, timers apart. */
   #unsettled = 0;
   #computing = 0;
-  /** Followers that wait until computations have made room. */
+  /** Channels whose log is read no further until the actor says so. */
+  readonly #held = new Set<string>();
+  /** Followers that wait until computations have made room, or the actor has. */
   #waitingForRoom: (() => void)[] = [];
   #isStopped = false;
 
@@ -72,6 +74,11 @@ export class EffectRunner {
         return this.#append(effect);
       case "follow":
         return this.#follow(effect);
+      case "hold":
+        this.#held.add(effect.channel);
+        return;
+      case "release":
+        return this.#release(effect.channel);
       case "readEntry":
         return this.#settle(this.#readEntry(effect));
       case "publish":
@@ -165,6 +172,7 @@ export class EffectRunner {
 
   #follow({ channel, after }: Extract<Effect, { kind: "follow" }>): void {
     this.#followings.get(channel)?.stop();
+    this.#release(channel);
     const following = followLog(this.#ports.bus.link, {
       channel,
       after,
@@ -172,7 +180,7 @@ export class EffectRunner {
         void this.#deliver({ kind: "FollowStarted", channel, lastSequence }),
       entry: async (entry) => {
         await this.#deliver({ kind: "LogEntryRead", entry });
-        await this.#roomToCompute();
+        await this.#roomToRead(channel);
       },
       failed: (reason, detail) => {
         this.#followings.delete(channel);
@@ -242,10 +250,16 @@ export class EffectRunner {
     this.#timers.add(timer);
   }
 
-  /** Rows read from the log are no faster than the threads that take them in. */
-  async #roomToCompute(): Promise<void> {
-    if (this.#computing < computingMax || this.#isStopped) return;
-    await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve));
+  /** Rows are read from the log no faster than the threads, and the actor, take them in. */
+  async #roomToRead(channel: string): Promise<void> {
+    const isFull = () => this.#computing >= computingMax || this.#held.has(channel);
+    while (isFull() && !this.#isStopped) {
+      await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve));
+    }
+  }
+
+  #release(channel: string): void {
+    if (this.#held.delete(channel)) this.#giveRoom();
   }
 
   #giveRoom(): void {

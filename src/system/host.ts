@@ -34,6 +34,10 @@ export interface HostSettings {
   readonly dataDir: string;
   /** With less than this free on its disk, clients' writes are refused. */
   readonly diskReserveBytes: number;
+  /** Rows of a channel that wait for the object store take no more memory than this. */
+  readonly unflushedBytesMax: number;
+  /** A channel with more bytes of rows and indexes takes no new rows. */
+  readonly channelBytesMax: number;
   readonly sessionTtlMs: number;
   readonly readsMax: number;
   readonly searchThreads: number;
@@ -115,8 +119,12 @@ function startActors(
   actors: RunningActor[],
 ): ChannelActors {
   const { host, sessionTtlMs, readsMax, roles, streams } = settings;
+  const { unflushedBytesMax, channelBytesMax } = settings;
   const { duplicateWindowMs } = streams;
-  const context: ActorContext = { host, sessionTtlMs, readsMax, duplicateWindowMs };
+  const context: ActorContext = {
+    ...{ host, sessionTtlMs, readsMax, duplicateWindowMs },
+    ...{ unflushedBytesMax, channelBytesMax },
+  };
   for (const role of roles.filter((name): name is HostRole => !isChannelRole(name))) {
     actors.push(hostActor(role, context)(ports, settings.definitions));
   }

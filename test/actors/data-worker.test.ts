@@ -329,11 +329,13 @@ describe("a request to flush", () => {
     const world = new DataWorld();
     world.own(null);
     world.log(inserted(1));
-    const read = world.sealRead(one(flushRequest(world, "f1", 1_000), "append"));
+    const read = world.sealRead(one(flushRequest(world, "f1", 5_000), "append"));
     const { id } = one(world.encoded(read, 1), "writeObject");
     world.tell({ kind: "ObjectWritten", id, result: away });
-    const [reply] = published(world.tick(1_100));
+    expect(published(world.tick(3_000))).toEqual([]);
+    const [reply] = published(world.tick(600));
     expect(reply).toMatchObject({ failure: { code: "unavailable", retryable: true } });
+    expect(reply).toMatchObject({ failure: { message: expect.stringContaining("object store") } });
     expect(world.state.flushRequests.size).toBe(0);
   });
 

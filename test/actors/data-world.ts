@@ -15,9 +15,10 @@ export class DataWorld extends Driven<DataWorkerState> {
   sequence = 0;
   #revision = 10;
 
-  constructor() {
+  constructor(unflushedBytesMax = 2 ** 30) {
     const place = { host: "h1", channel, shard: 0, collectionId, collectionKey: recordKey };
-    super(dataWorker, { ...place, duplicateWindowMs, objectGraceMs: 3_600_000 });
+    const bounds = { duplicateWindowMs, objectGraceMs: 3_600_000, unflushedBytesMax };
+    super(dataWorker, { ...place, ...bounds });
   }
 
   /** Up to the compare-and-set that takes the channel over. */

@@ -406,3 +406,44 @@ describe("an index", () => {
     expect(world.report().figures.indexed).toBe(1);
   });
 });
+
+describe("a manifest whose segments end where no seal was read", () => {
+  it("cuts the growing range there: the rows stay, and later ones grow on", () => {
+    const world = new QueryWorld();
+    world.serveFromNothing();
+    for (const key of [1, 2, 3]) world.log(inserted(key));
+    const early = segmentOf(
+      "s2",
+      [0, 2],
+      [
+        [1, 1],
+        [2, 2],
+      ],
+    );
+    const effects = world.announce(manifestOf(1, 2, [early]));
+    expect(job(effects, "splitRange").job.rowCount).toBe(2);
+    expect(jobs(effects, "loadSegment")).toEqual([]);
+    expect(rangesOf(world)).toEqual([
+      [0, 2, "s2"],
+      [2, null, null],
+    ]);
+    world.log(sealed(2));
+    expect(world.state.table.ranges).toHaveLength(2);
+  });
+
+  it("cuts a range that another seal had closed farther on", () => {
+    const world = withClosedRange();
+    const early = segmentOf("s1", [0, 1], [[1, 1]]);
+    const late = segmentOf("s3", [1, 3], [[2, 2]]);
+    world.announce(manifestOf(1, 3, [early, late]));
+    expect(world.state.phase).toBe("serving");
+    expect(rangesOf(world)).toEqual([
+      [0, 1, "s1"],
+      [1, 3, "s3"],
+    ]);
+  });
+});
+
+function rangesOf(world: QueryWorld) {
+  return world.state.table.ranges.map(({ from, through, segmentId }) => [from, through, segmentId]);
+}

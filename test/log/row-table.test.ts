@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   bear,
-  closeRange,
   createRowTable,
   deadThrough,
   kill,
@@ -12,6 +11,7 @@ import {
   type RowTable,
   removeRanges,
   replaceRanges,
+  splitRange,
 } from "../../src/log/row-table.js";
 
 interface NaiveRow {
@@ -61,7 +61,7 @@ function run(steps: readonly { kind: string; key: bigint; lag: number }[]) {
     } else if (range.count > 0) {
       const through = sequence - 1 - lag;
       if ((range.lives.born[0] ?? 0) > through) range.from = through;
-      else range = closeRange(table, range, through) ?? openRange(table, through, 1);
+      else range = splitRange(table, range, through) ?? openRange(table, through, 1);
     }
   });
   return { table, rows, last: steps.length };

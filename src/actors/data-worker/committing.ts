@@ -110,6 +110,9 @@ export function applyCommitted(state: DataWorkerState, revision: number, now: No
   state.rootRevision = revision;
   state.manifest = commit.manifest;
   state.commit = null;
+  for (const change of commit.changes) {
+    if (change.kind === "flushed") state.closedBytes -= change.range.footprint;
+  }
   state.troubles.delete("manifest");
   rememberCheckpoint(state);
   forgetGoneSegments(state);

@@ -7,7 +7,8 @@ import type { Now } from "../../system/actor.js";
 import type { ComputeResult } from "../../system/compute.js";
 import { compute, type DataWorkerState, epochOf, expect, type Flush, schemaOf } from "./state.js";
 
-const retryMs = 1_000;
+/** Each try encodes the range anew: a store that stays away is not asked every second. */
+const retryMs = { first: 1_000, max: 15_000 };
 
 /** One range at a time, in log order: the checkpoint can only move over what is stored. */
 export function decideFlush(state: DataWorkerState, now: Now): void {
@@ -52,7 +53,10 @@ export function applyFlushFailed(
 ): void {
   state.troubles.set("objects", `rows cannot be moved to the object store: ${detail}`);
   const flush = current(state, attempt);
-  if (flush !== null) flush.retryAtMs = now.monotonicMs + retryMs;
+  if (flush === null) return;
+  const doublings = Math.min(state.flushFailures, 10);
+  state.flushFailures += 1;
+  flush.retryAtMs = now.monotonicMs + Math.min(retryMs.first * 2 ** doublings, retryMs.max);
 }
 
 function current(state: DataWorkerState, attempt: number): Flush | null {
@@ -112,6 +116,7 @@ export function applyObjectWritten(state: DataWorkerState, attempt: number): voi
 function finishFlush(state: DataWorkerState, flush: Flush): void {
   const { range, segment, tombstones } = flush;
   state.troubles.delete("objects");
+  state.flushFailures = 0;
   state.changes.push({ kind: "flushed", range, segment, tombstones });
   state.sealed.shift();
   state.flush = null;

@@ -1,7 +1,8 @@
 // Folds the channel's log into the open range, and closes it where the log says so.
 import { type ChannelEvent, type ChannelFold, foldEntry } from "../../log/channel-fold.js";
-import { addEntry, cutRange, type FoldedEntry } from "../../log/open-range.js";
+import { addEntry, type FoldedEntry } from "../../log/open-range.js";
 import type { LogEntry, Now } from "../../system/actor.js";
+import { closeOpenRange } from "./holding.js";
 import { forgetLostSeal } from "./sealing.js";
 import type { DataWorkerState, FlushRequest } from "./state.js";
 
@@ -12,9 +13,7 @@ export function applyEntry(state: DataWorkerState, entry: LogEntry, now: Now): v
   const isSeal = entry.kind === "SegmentSealed";
   addEntry(state.open, foldedEntry(fold, entry, event, now));
   if (event.kind === "sealed") {
-    const { sealed, open } = cutRange(state.open, event.through);
-    state.sealed.push(sealed);
-    state.open = open;
+    closeOpenRange(state, event.through);
   }
   if (isSeal) noteSeal(state, fold, entry);
   forgetLostSeal(state);

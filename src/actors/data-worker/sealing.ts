@@ -9,8 +9,11 @@ const changesMax = 50_000;
 const sealRetryMs = 500;
 /** A log that has been silent for so long has lost the seal: a crash can replace its tail. */
 const sealLostAfterMs = 15_000;
+/** More than the time between two looks at deadlines, and the way to the proxy. */
+const answerAheadMs = 1_500;
 
 export function decideSeal(state: DataWorkerState, now: Now): void {
+  if (state.isHeld) return;
   const blocked = now.monotonicMs < state.sealBlockedUntilMs;
   if (state.seal !== null) {
     const heardAtMs = Math.max(state.seal.sentAtMs, state.lastReadAtMs);
@@ -35,7 +38,7 @@ export function decideSeal(state: DataWorkerState, now: Now): void {
 }
 
 /** Only as far as the thresholds ask, however far the fold has gone since. */
-function throughOf({ open, record, fold }: DataWorkerState): number {
+export function throughOf({ open, record, fold }: DataWorkerState): number {
   const { sealRows = 0, sealBytes = 0 } = record?.settings.thresholds ?? {};
   let rows = 0;
   let bytes = 0;
@@ -87,11 +90,17 @@ export function decideFlushReplies(state: DataWorkerState, now: Now): void {
   for (const request of state.flushRequests.values()) {
     const isDone = request.through !== null && checkpoint >= request.through;
     if (isDone) answerFlush(state, request, checkpoint, null);
-    else if (now.wallMs > request.message.deadlineMs) {
+    else if (isTooLate(state, request, now)) {
       const message = `some rows are not in the object store yet: ${causeOf(state) ?? "try again"}`;
       answerFlush(state, request, checkpoint, { code: "unavailable", message, retryable: true });
     }
   }
+}
+
+/** Where there is a cause it is told in time: the proxy knows only that the deadline has passed. */
+function isTooLate(state: DataWorkerState, { message }: FlushRequest, now: Now): boolean {
+  const aheadMs = causeOf(state) === null ? 0 : answerAheadMs;
+  return now.wallMs > message.deadlineMs - aheadMs;
 }
 
 function answerFlush(

@@ -25,6 +25,8 @@ export interface DataWorkerSettings {
   readonly duplicateWindowMs: number;
   /** An object that nobody names is deleted after this time. */
   readonly objectGraceMs: number;
+  /** Rows that wait for the object store take no more memory than this; the log keeps the rest. */
+  readonly unflushedBytesMax: number;
 }
 
 export type Phase = "starting" | "taking-over" | "replaying" | "owning" | "damaged" | "stopping";
@@ -119,6 +121,10 @@ export interface DataWorkerState {
   ownedSinceMs: number;
   open: OpenRange;
   readonly sealed: SealedRange[];
+  /** Of all closed ranges, until the manifest with their rows is committed. */
+  closedBytes: number;
+  /** Whether the log is read no further until there is room. */
+  isHeld: boolean;
   /** The seal that was appended and not read back yet. */
   seal: Seal | null;
   sealBlockedUntilMs: number;
@@ -127,6 +133,8 @@ export interface DataWorkerState {
   /** Whether this message is one after which segments are looked through. */
   isLookingAround: boolean;
   flush: Flush | null;
+  /** In a row; they lengthen the pause. */
+  flushFailures: number;
   changes: Change[];
   commit: Commit | null;
   compaction: Compaction | null;
@@ -161,11 +169,14 @@ export function initialState(settings: DataWorkerSettings): DataWorkerState {
     ownedSinceMs: 0,
     open: emptyRange(0),
     sealed: [],
+    closedBytes: 0,
+    isHeld: false,
     seal: null,
     sealBlockedUntilMs: 0,
     lastReadAtMs: 0,
     isLookingAround: false,
     flush: null,
+    flushFailures: 0,
     changes: [],
     commit: null,
     compaction: null,

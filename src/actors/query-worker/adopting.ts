@@ -4,6 +4,7 @@ import { forgetBefore } from "../../log/timeline.js";
 import { DeadRowsCounted } from "../../messages/control.js";
 import { digestText } from "../../storage/key-digest.js";
 import { decodeManifest, type Manifest, type ManifestSegment } from "../../storage/manifest.js";
+import { cutRangeAt } from "./following.js";
 import { attachIndexes } from "./indexes.js";
 import { adoptChannelState, bindLives, fetchSegment, stopServing } from "./loading.js";
 import {
@@ -26,20 +27,33 @@ export function startAdopting(state: QueryWorkerState, bytes: Uint8Array): void 
 }
 
 /**
- * Goes on as far as the fold allows: a manifest ahead of the own boundary has to wait, since the
- * range of its last segment still grows here until the seal is read.
+ * Goes on as far as the fold allows: a manifest ahead of the own position has to wait, since rows
+ * of its last segment are still to be read here.
  */
 export function continueAdopting(state: QueryWorkerState): void {
   const { adoption, fold } = state;
   if (adoption === null || fold === null) return;
   if (adoption.waiting > 0 || state.indexesWaiting > 0) return;
-  if (fold.boundary < adoption.manifest.checkpoint.sequence) return;
+  const { manifest } = adoption;
+  if (fold.position.sequence < manifest.checkpoint.sequence) return;
+  cutAtEdges(state, manifest);
+  fold.boundary = Math.max(fold.boundary, manifest.checkpoint.sequence);
   const foreign = adoption.manifest.segments.filter((segment) => !isHeld(state, segment));
   const missing = foreign.filter((segment) => !adoption.loaded.has(segment.id));
   if (missing.length === 0) return finishAdopting(state, adoption, foreign);
   adoption.waiting = missing.length;
   for (const segment of missing) {
     fetchSegment(state, segment, adoption.manifest.number);
+  }
+}
+
+/** A data worker may cut before, or without, a seal that was read here: its manifest says where. */
+function cutAtEdges(state: QueryWorkerState, { segments, checkpoint }: Manifest): void {
+  const uncommitted = state.table.ranges.find((range) => range.segmentId === null);
+  if (uncommitted === undefined) return;
+  const edges = segments.flatMap(({ from, through }) => [from, through]);
+  for (const edge of [...edges, checkpoint.sequence]) {
+    if (edge > uncommitted.from) cutRangeAt(state, edge);
   }
 }
 

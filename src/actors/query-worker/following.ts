@@ -1,7 +1,7 @@
 // Follows the channel's log: rows are born, die and are handed to the search threads.
 import { readBarrierBack } from "../../log/barrier.js";
 import { type ChannelEvent, type ChannelFold, foldEntry } from "../../log/channel-fold.js";
-import { bear, closeRange, kill, openRange, type RowRange } from "../../log/row-table.js";
+import { bear, kill, openRange, type RowRange, splitRange } from "../../log/row-table.js";
 import { record } from "../../log/timeline.js";
 import { autoId } from "../../rows/auto-id.js";
 import { keysOf, type RowBatch } from "../../rows/columns.js";
@@ -44,7 +44,7 @@ function applyEvent(
       record(state.timeline, entry.sequence, fold.commit);
       return;
     case "sealed":
-      closeGrowingRange(state, event.through);
+      cutRangeAt(state, event.through);
       return;
     case "ticked":
     case "nothing":
@@ -111,15 +111,22 @@ function startGrowingRange(state: QueryWorkerState, fold: ChannelFold): RowRange
   return range;
 }
 
-/** Rows that came between the boundary and its seal grow on in a range of their own. */
-function closeGrowingRange(state: QueryWorkerState, through: number): void {
-  const range = growingRange(state);
+/**
+ * Ends the range that reaches over `edge` there: rows behind it stand in a range of their own, as
+ * those do that came between a boundary and its seal. A range with a segment is never cut, since
+ * segments only grow together.
+ */
+export function cutRangeAt(state: QueryWorkerState, edge: number): void {
+  const range = state.table.ranges.find(
+    ({ from, through, segmentId }) =>
+      segmentId === null && from < edge && edge < (through ?? Number.POSITIVE_INFINITY),
+  );
   if (range === undefined) return;
-  if ((range.lives.born[0] ?? 0) > through) {
-    range.from = through;
+  if ((range.lives.born[0] ?? 0) > edge) {
+    range.from = edge;
     return;
   }
-  const tail = closeRange(state.table, range, through);
+  const tail = splitRange(state.table, range, edge);
   if (tail === null) return;
   const { channel } = state.settings;
   const { number: into, lives } = tail;
