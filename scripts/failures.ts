@@ -1,6 +1,7 @@
 // `npm run failures`: kills and freezes each kind of process under load, against a table.
 import { pathToFileURL } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Profile } from "./cluster/parts.js";
 import { requestsPerSecondDefault } from "./failures/load.js";
 import { tableOf } from "./failures/report.js";
 import { scenarios } from "./failures/rows.js";
@@ -9,20 +10,28 @@ import type { Scenario } from "./failures/scenario.js";
 
 interface Options {
   readonly only?: readonly string[];
+  readonly profile?: Profile;
+  readonly short?: true;
   readonly rate: number;
   readonly json?: true;
 }
 
-async function run({ only, rate, json }: Options): Promise<number> {
+async function run(options: Options): Promise<number> {
+  const { only, profile, rate, json } = options;
   const names = scenarios.map(({ row }) => row);
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown !== undefined) {
     console.error(`no row '${unknown}': there are ${names.join(", ")}`);
     return 2;
   }
+  const chosen = scenarios.filter(
+    (scenario) =>
+      (only?.includes(scenario.row) ?? true) && scenario.profile === (profile ?? scenario.profile),
+  );
+  const settings = { requestsPerSecond: rate, isShort: options.short === true };
   const results: RowResult[] = [];
-  for (const scenario of scenarios.filter(({ row }) => only?.includes(row) ?? true)) {
-    results.push(await runScenario(scenario, rate, (phase) => showProgress(scenario, phase)));
+  for (const scenario of chosen) {
+    results.push(await runScenario(scenario, settings, (phase) => showProgress(scenario, phase)));
   }
   console.log(json === true ? JSON.stringify({ rows: results }) : tableOf(results));
   return results.every(({ met }) => met) ? 0 : 1;
@@ -37,10 +46,19 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
+function profileOption(): Option {
+  return new Option("--profile <profile>", "rows of this one only").choices([
+    "embedded",
+    "cluster",
+  ]);
+}
+
 function commandOf(): Command {
   return new Command("failures")
     .description("Kills each kind of process under load; exit code 1 when a row is not met.")
     .option("--only <rows...>", "these rows only")
+    .addOption(profileOption())
+    .option("--short", "what is away for minutes is away for one")
     .option("--rate <number>", "requests a second", wholeNumber, requestsPerSecondDefault)
     .option("--json", "one line of JSON");
 }

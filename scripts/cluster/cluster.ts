@@ -3,13 +3,15 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ConnectOptions, connectElanus, type ElanusClient } from "../../src/client/connect.js";
-import { startNats } from "../servers/nats.js";
 import type { ServerProcess } from "../servers/server-process.js";
 import { type HostPlan, type HostProcess, startHostProcess } from "./host-process.js";
+import { type Parts, type Profile, startParts } from "./parts.js";
 import { untilReady } from "./readiness.js";
 
 export interface ClusterPlan {
-  readonly profile: "embedded";
+  readonly profile: Profile;
+  /** 3: a cluster of them, on which every log has three replicas; 1 when left out. */
+  readonly natsServers?: 1 | 3;
   /** Its data, and what its processes say, a file each. */
   readonly directory: string;
   readonly hosts: readonly HostPlan[];
@@ -22,6 +24,10 @@ export interface ClusterPlan {
 export interface Cluster {
   readonly natsUrl: string;
   readonly nats: readonly ServerProcess[];
+  /** Null in the embedded profile, as are the two that follow. */
+  readonly etcd: ServerProcess | null;
+  readonly s3: ServerProcess | null;
+  readonly redis: ServerProcess | null;
   /** Also those that were killed, in the order of their start. */
   readonly hosts: readonly HostProcess[];
   addHost(plan: HostPlan): Promise<HostProcess>;
@@ -48,15 +54,17 @@ export async function startCluster(plan: ClusterPlan): Promise<Cluster> {
   const directory = resolve(plan.directory);
   const dataDirectory = join(directory, "data");
   mkdirSync(dataDirectory, { recursive: true });
-  const { url: natsUrl, servers: nats } = await startNats({
-    directory: join(directory, "nats"),
-    servers: 1,
-  });
+  const parts = await startParts(plan.profile, plan.natsServers ?? 1, directory);
   const surroundings = {
     directory,
     script: plan.hostScript ?? elanusScript,
-    options: ["--nats-url", natsUrl, "--data-dir", dataDirectory],
-    environment: { ...process.env, ...environmentDefault, ...plan.environment },
+    options: ["--nats-url", parts.nats.url, "--data-dir", dataDirectory],
+    environment: {
+      ...process.env,
+      ...environmentDefault,
+      ...parts.environment,
+      ...plan.environment,
+    },
   };
   const hosts: HostProcess[] = [];
   const addHost = async (hostPlan: HostPlan) => {
@@ -65,22 +73,26 @@ export async function startCluster(plan: ClusterPlan): Promise<Cluster> {
     return host;
   };
   for (const hostPlan of plan.hosts) await addHost(hostPlan);
-  return controlOf({ natsUrl, nats, hosts }, addHost);
+  return controlOf(parts, hosts, addHost);
 }
 
 function controlOf(
-  processes: Pick<Cluster, "natsUrl" | "nats" | "hosts">,
+  parts: Parts,
+  hosts: readonly HostProcess[],
   addHost: Cluster["addHost"],
 ): Cluster {
-  const { natsUrl, nats, hosts } = processes;
+  const { etcd, s3, redis } = parts;
+  const natsUrl = parts.nats.url;
+  // Any of the servers will do, and one that is asked for later may be away.
+  const url = natsUrl.split(",");
   const clients: ElanusClient[] = [];
   const connect: Cluster["connect"] = async (options = {}) => {
-    const client = await connectElanus({ url: natsUrl, ...options });
+    const client = await connectElanus({ url, ...options });
     clients.push(client);
     return client;
   };
   return {
-    ...processes,
+    ...{ natsUrl, nats: parts.nats.servers, etcd, s3, redis, hosts },
     addHost,
     connect,
     host(name) {
@@ -89,7 +101,7 @@ function controlOf(
       return found;
     },
     async untilReady() {
-      const client = await connectElanus({ url: natsUrl });
+      const client = await connectElanus({ url });
       try {
         await untilReady(client, hosts);
       } finally {
@@ -99,7 +111,7 @@ function controlOf(
     async stop() {
       await Promise.all(clients.map((client) => client.close()));
       await Promise.all(hosts.map((host) => host.stop()));
-      await Promise.all(nats.map((server) => server.stop()));
+      await parts.stop();
     },
   };
 }

@@ -1,10 +1,14 @@
 // The table of failures: each row with its hosts, its failure and what is allowed.
 import { setTimeout as delay } from "node:timers/promises";
 import type { HostProcess } from "../cluster/host-process.js";
+import { clusterRows } from "./cluster-rows.js";
 import { collectionName } from "./ledger.js";
 import { noMoreThan, type Scenario, type Stage } from "./scenario.js";
 
 const front = { name: "front", roles: ["proxy", "coordinator", "oracle"] } as const;
+const everything = ["proxy", "coordinator", "oracle", "query", "data", "index"] as const;
+const membersMax = 8;
+const memberEveryMs = 5_000;
 const back = { name: "back", roles: ["data", "index"] } as const;
 const queries = [
   { name: "query-1", roles: ["query"] },
@@ -14,6 +18,7 @@ const queries = [
 const queryHostKilled: Scenario = {
   row: "query-killed",
   title: "a query host",
+  profile: "embedded",
   hosts: [front, back, ...queries],
   allowed: { failed: 0, slowestMs: 800 },
   async strike({ cluster, struck }) {
@@ -26,6 +31,7 @@ const queryHostKilled: Scenario = {
 const queryHostFrozen: Scenario = {
   row: "query-frozen",
   title: "a query host, frozen for 3 TTL",
+  profile: "embedded",
   hosts: [front, back, ...queries],
   allowed: { failed: 0, slowestMs: 800 },
   async strike({ cluster, struck, sessionTtlMs }) {
@@ -40,6 +46,7 @@ const queryHostFrozen: Scenario = {
 const coordinatorKilled: Scenario = {
   row: "coordinator-killed",
   title: "the active coordinator",
+  profile: "embedded",
   hosts: [
     { name: "proxy", roles: ["proxy", "oracle"] },
     { name: "coordinator-1", roles: ["coordinator"] },
@@ -68,6 +75,7 @@ const coordinatorKilled: Scenario = {
 const oracleKilled: Scenario = {
   row: "oracle-killed",
   title: "the active timestamp oracle",
+  profile: "embedded",
   hosts: [
     { name: "proxy", roles: ["proxy", "coordinator"] },
     { name: "oracle-1", roles: ["oracle"] },
@@ -88,6 +96,7 @@ const oracleKilled: Scenario = {
 const dataHostKilled: Scenario = {
   row: "data-killed",
   title: "a data host",
+  profile: "embedded",
   hosts: [
     front,
     { name: "data-1", roles: ["data", "index"] },
@@ -114,6 +123,7 @@ const dataHostKilled: Scenario = {
 const indexHostKilled: Scenario = {
   row: "index-killed",
   title: "an index host",
+  profile: "embedded",
   hosts: [
     front,
     { name: "data", roles: ["data"] },
@@ -123,14 +133,17 @@ const indexHostKilled: Scenario = {
   ],
   allowed: { failed: 0 },
   async strike(stage) {
-    const rows = stage.client.collection(collectionName);
-    const { channels } = await rows.describe();
-    const segments = channels[0]?.segments ?? 0;
+    // What a frozen one takes off the queue it has in hand when it dies.
+    const victim = stage.cluster.host("index-1");
+    victim.freeze();
+    await stage.write(2_500);
+    await stage.client.collection(collectionName).flush({ timeoutMs: 60_000 });
     stage.struck();
-    await stage.cluster.host("index-1").kill();
+    await victim.kill();
     const askedAtMs = performance.now();
-    await rows.flush({ timeoutMs: 60_000 });
-    await untilIndexed(stage, segments);
+    // What the data worker says of itself is older than the flush until then.
+    await delay(stage.sessionTtlMs);
+    await untilIndexed(stage);
     const tookMs = performance.now() - askedAtMs;
     // A task that its holder never acknowledged is given out again after half a minute.
     return [noMoreThan("everything sealed indexed after", tookMs, 45_000)];
@@ -140,6 +153,7 @@ const indexHostKilled: Scenario = {
 const proxyKilled: Scenario = {
   row: "proxy-killed",
   title: "a proxy, of two",
+  profile: "embedded",
   hosts: [
     { name: "proxy-1", roles: ["proxy"] },
     { name: "proxy-2", roles: ["proxy"] },
@@ -157,11 +171,32 @@ const proxyKilled: Scenario = {
 const natsKilled: Scenario = {
   row: "nats-killed",
   title: "the nats-server, started again",
+  profile: "embedded",
   hosts: [front, back, ...queries],
-  allowed: { failed: 0 },
+  // A second for its own start.
+  allowed: { failed: 0, recoveryMs: 3_000 },
   async strike({ cluster, struck }) {
     struck();
     await cluster.nats[0]?.restart();
+    return [];
+  },
+};
+
+const membersCome: Scenario = {
+  row: "members-change",
+  title: "a host added or removed every 5 s, 1 to 8 and back",
+  profile: "embedded",
+  hosts: [{ name: "host-1", roles: everything }],
+  allowed: { failed: 0 },
+  async strike({ cluster, struck }) {
+    struck();
+    for (let count = 2; count <= membersMax; count += 1) {
+      await cluster.addHost({ name: `host-${count}`, roles: everything });
+      await delay(memberEveryMs);
+    }
+    for (let count = membersMax; count > 1; count -= 1) {
+      await Promise.all([cluster.host(`host-${count}`).stop(), delay(memberEveryMs)]);
+    }
     return [];
   },
 };
@@ -175,6 +210,8 @@ export const scenarios: readonly Scenario[] = [
   indexHostKilled,
   proxyKilled,
   natsKilled,
+  membersCome,
+  ...clusterRows,
 ];
 
 const leaderOf = (stage: Stage, actor: string) => hostWith(stage, actor, "leading");
@@ -202,14 +239,15 @@ async function hostWith(
   throw new Error(`no host has a ${actor} that is ${phase}`);
 }
 
-async function untilIndexed({ client }: Stage, segmentsBefore: number): Promise<void> {
+/** Segments that are to have an index and have none: the data worker counts them. */
+async function untilIndexed({ client }: Stage): Promise<void> {
   const until = performance.now() + 2 * searchForMs;
   while (performance.now() < until) {
-    const { channels } = await client.collection(collectionName).describe();
-    const isDone = channels.every(
-      ({ segments, indexedSegments }) => segments === indexedSegments && segments > segmentsBefore,
+    const { hosts } = await client.cluster();
+    const owners = hosts.flatMap(({ actors }) =>
+      actors.filter(({ actor, phase }) => actor === "data-worker" && phase === "owning"),
     );
-    if (isDone) return;
+    if (owners.length > 0 && owners.every(({ figures }) => figures.unindexed === 0)) return;
     await delay(searchEveryMs);
   }
 }

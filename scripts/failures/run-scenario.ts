@@ -26,21 +26,27 @@ const aftermathMs = 8_000;
 
 export type Phase = "starting" | "calm" | "failing" | "recovering" | "auditing";
 
+export interface RunSettings {
+  readonly requestsPerSecond: number;
+  readonly isShort: boolean;
+}
+
 export async function runScenario(
   scenario: Scenario,
-  requestsPerSecond: number,
+  settings: RunSettings,
   onPhase: (phase: Phase) => void,
 ): Promise<RowResult> {
   const directory = mkdtempSync(join(tmpdir(), `elanus-${scenario.row}-`));
   onPhase("starting");
   const cluster = await startCluster({
-    profile: "embedded",
+    profile: scenario.profile,
+    natsServers: scenario.natsServers ?? 1,
     directory,
     hosts: scenario.hosts,
     environment: { ELANUS_SESSION_TTL_MS: String(sessionTtlMs) },
   });
   try {
-    const result = await measure(scenario, cluster, requestsPerSecond, onPhase);
+    const result = await measure(scenario, cluster, settings, onPhase);
     if (result.met) rmSync(directory, { recursive: true, force: true });
     return result;
   } finally {
@@ -51,7 +57,7 @@ export async function runScenario(
 async function measure(
   scenario: Scenario,
   cluster: Cluster,
-  requestsPerSecond: number,
+  { requestsPerSecond, isShort }: RunSettings,
   onPhase: (phase: Phase) => void,
 ): Promise<RowResult> {
   await cluster.untilReady();
@@ -67,7 +73,10 @@ async function measure(
   const struck = () => {
     struckAtMs = performance.now();
   };
-  const own = await scenario.strike({ cluster, client, sessionTtlMs, struck });
+  const own = await scenario.strike({
+    ...{ cluster, client, sessionTtlMs, isShort, struck },
+    write: (rows) => ledger.insertRows(rows),
+  });
   onPhase("recovering");
   await delay(aftermathMs);
   await load.stop();

@@ -2,12 +2,15 @@
 import type { ElanusClient } from "../../src/client/connect.js";
 import type { Cluster } from "../cluster/cluster.js";
 import type { HostPlan } from "../cluster/host-process.js";
+import type { Profile } from "../cluster/parts.js";
 import type { RequestKind } from "./load.js";
 
 export interface Scenario {
   /** What `--only` takes. */
   readonly row: string;
   readonly title: string;
+  readonly profile: Profile;
+  readonly natsServers?: 1 | 3;
   readonly hosts: readonly HostPlan[];
   readonly allowed: Allowed;
   /** Resolves when the failure and what it checks by itself are over. */
@@ -28,6 +31,10 @@ export interface Stage {
   readonly client: ElanusClient;
   /** How long a host may be silent before others take over. */
   readonly sessionTtlMs: number;
+  /** How long the object store is away, for instance: less where one has no time. */
+  readonly isShort: boolean;
+  /** Rows beside those of the load, all acknowledged when it resolves. */
+  write(rows: number): Promise<void>;
   /** Now is when it fails: figures are taken from here on. */
   struck(): void;
 }

@@ -1,0 +1,127 @@
+// The rows of the cluster profile: three nats-servers, etcd, S3 and Redis, of which one is away.
+import { setTimeout as delay } from "node:timers/promises";
+import { ElanusError } from "../../src/client/elanus-error.js";
+import { connectNats } from "../../src/system/nats.js";
+import type { ServerProcess } from "../servers/server-process.js";
+import { collectionName } from "./ledger.js";
+import { type Finding, noMoreThan, type Scenario, type Stage } from "./scenario.js";
+
+const hosts = [
+  { name: "front", roles: ["proxy", "coordinator", "oracle"] },
+  { name: "back", roles: ["data", "index"] },
+  { name: "query-1", roles: ["query"] },
+  { name: "query-2", roles: ["query"] },
+] as const;
+const writesAndSearches = ["insert", "search"] as const;
+const minuteMs = 60_000;
+
+const natsLeaderKilled: Scenario = {
+  row: "nats-leader-killed",
+  title: "the leader of three nats-servers",
+  profile: "cluster",
+  natsServers: 3,
+  hosts,
+  allowed: { failed: 0, recoveryMs: 10_000 },
+  async strike({ cluster, client, struck }) {
+    const { channels } = await client.collection(collectionName).describe();
+    const leader = await leaderOf(`WAL_${channels[0]?.channel}`, cluster.natsUrl);
+    const server = cluster.nats.find(({ name }) => name === leader);
+    if (server === undefined) throw new Error(`no server has the name of the leader, '${leader}'`);
+    struck();
+    await server.kill();
+    await delay(15_000);
+    await server.restart();
+    return [];
+  },
+};
+
+const etcdAway: Scenario = {
+  row: "etcd-away",
+  title: "etcd, away for 60 s",
+  profile: "cluster",
+  hosts,
+  allowed: { failed: 0, failedOf: writesAndSearches },
+  async strike(stage) {
+    const etcd = partOf(stage.cluster.etcd);
+    stage.struck();
+    await etcd.kill();
+    const refused = await refusalOf(stage);
+    await delay(minuteMs);
+    await etcd.restart();
+    return [refused];
+  },
+};
+
+const objectsAway: Scenario = {
+  row: "s3-away",
+  title: "S3, away for 5 minutes (60 s with --short)",
+  profile: "cluster",
+  hosts,
+  allowed: { failed: 0, failedOf: writesAndSearches },
+  async strike(stage) {
+    const { client, cluster, isShort, struck } = stage;
+    const s3 = partOf(cluster.s3);
+    struck();
+    await s3.kill();
+    await delay(isShort ? minuteMs : 5 * minuteMs);
+    await s3.restart();
+    const askedAtMs = performance.now();
+    await client.collection(collectionName).flush({ timeoutMs: minuteMs });
+    return [noMoreThan("the backlog is flushed after", performance.now() - askedAtMs, minuteMs)];
+  },
+};
+
+const cacheKilled: Scenario = {
+  row: "redis-killed",
+  title: "Redis",
+  profile: "cluster",
+  hosts,
+  allowed: { failed: 0 },
+  async strike({ cluster, struck }) {
+    struck();
+    await partOf(cluster.redis).kill();
+    await delay(5_000);
+    return [];
+  },
+};
+
+export const clusterRows: readonly Scenario[] = [
+  natsLeaderKilled,
+  etcdAway,
+  objectsAway,
+  cacheKilled,
+];
+
+function partOf(server: ServerProcess | null): ServerProcess {
+  if (server === null) throw new Error("the embedded profile has no such part");
+  return server;
+}
+
+async function leaderOf(stream: string, natsUrl: string): Promise<string> {
+  const link = await connectNats({ servers: natsUrl, name: "failures", waitForServer: false });
+  try {
+    const asked = await link.request(`$JS.API.STREAM.INFO.${stream}`, Buffer.alloc(0));
+    if (asked.kind !== "ok") throw new Error(`${stream}: ${asked.kind} (${asked.detail})`);
+    const info = JSON.parse(Buffer.from(asked.message.body).toString("utf8"));
+    return String(info.cluster?.leader);
+  } finally {
+    await link.close();
+  }
+}
+
+/** A collection cannot be made now, and whoever asks is told so, and that it may pass. */
+async function refusalOf({ client }: Stage): Promise<Finding> {
+  const fields = [
+    { name: "id", type: "Int64", primaryKey: true },
+    { name: "v", type: "FloatVector", dimension: 2 },
+  ] as const;
+  const answer = await client
+    .createCollection({ name: "refused", fields }, { timeoutMs: 10_000 })
+    .then(
+      () => "created",
+      (error: unknown) => error,
+    );
+  const isTyped = answer instanceof ElanusError && answer.retryable;
+  const value = answer instanceof ElanusError ? answer.code : String(answer);
+  return { what: "a new collection meanwhile", value, allowed: "a retryable error", met: isTyped };
+}
