@@ -7,6 +7,7 @@ import { NatsDoesNotStart } from "../src/system/nats-process.js";
 import { packageVersion } from "../src/system/package-version.js";
 import { runDev } from "./elanus/dev.js";
 import { runDoctor } from "./elanus/doctor.js";
+import { runDrain } from "./elanus/drain.js";
 import { runHost } from "./elanus/host.js";
 import { runStatus } from "./elanus/status.js";
 
@@ -37,6 +38,17 @@ withNats(withCommon(program.command("status"), runStatus))
   .description("show hosts, actors and channels, and the cause of what is not well")
   .option("--json", "one line of JSON");
 
+const drain = program.command("drain <host>");
+withNats(
+  withCommon(drain, (configuration) => {
+    const { undo = false, stop = false } = drain.opts<{ undo?: boolean; stop?: boolean }>();
+    return runDrain(configuration, drain.args[0] ?? "", { undo, stop });
+  }),
+)
+  .description("move all that a host runs to other hosts, and wait until nothing is left on it")
+  .option("--stop", "its process ends then; started again, it works again")
+  .option("--undo", "let it work again");
+
 withNats(withCommon(program.command("doctor"), runDoctor))
   .description("check what Elanus stands on, and say how to mend it")
   .option("--json", "one line of JSON");
@@ -48,8 +60,8 @@ function withCommon(command: Command, run: Run): Command {
     .option("--data-dir <path>", "where everything lies that must survive (default .elanus)")
     .option("--config <file>", "settings as a JSON object")
     .option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent")
-    .action(async (options: Record<string, unknown>) => {
-      process.exitCode = await runWith(run, options);
+    .action(async () => {
+      process.exitCode = await runWith(run, command.opts());
       // A thread or socket that hangs must not keep a command that is done.
       setTimeout(() => process.exit(), 500).unref();
     });

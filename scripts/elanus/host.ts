@@ -8,7 +8,7 @@ import { packageVersion } from "../../src/system/package-version.js";
 import { interruption } from "./interruption.js";
 
 /** What is in flight gets a few seconds; what then still hangs must not keep the process. */
-const drainWithinMs = 10_000;
+const drainWithinMs = 14_000;
 
 /** `changed`: given by test-only entry scripts, which plant a bug or a crash. */
 export async function runHost(
@@ -36,7 +36,8 @@ export async function runHost(
   if (early !== null) return 0;
   const running = await starting;
   log.report("info", "host", `runs ${roles.join(", ")}`);
-  log.report("info", "host", `ends: ${await told}`);
+  const emptied = running.emptied.then(() => "it was drained, and nothing is left on it");
+  log.report("info", "host", `ends: ${await Promise.race([told, emptied])}`);
   await drained(running);
   return 0;
 }

@@ -1,6 +1,6 @@
 // Runs an actor for each channel that this host was assigned, and ends those that it lost.
 import { setTimeout as delay } from "node:timers/promises";
-import { AssignmentsChanged } from "../messages/control.js";
+import { AssignmentsChanged, HostChanged } from "../messages/control.js";
 import { type AssignmentRecord, assignmentRecord, parseRecord } from "../messages/records.js";
 import { UnavailableError } from "../storage/errors.js";
 import type { MetadataRecord, MetadataStore } from "../storage/metadata-store.js";
@@ -23,8 +23,12 @@ interface Held {
   isLeaving: boolean;
 }
 
-/** What a host itself hears, beside its actors: where channels are placed. */
-export const hostMessages = { name: "host", accepts: [AssignmentsChanged], emits: [] } as const;
+/** What a host itself hears and says, beside its actors: where channels are placed, how it is. */
+export const hostMessages = {
+  name: "host",
+  accepts: [AssignmentsChanged, HostChanged],
+  emits: [HostChanged],
+} as const;
 
 export class ChannelActors {
   readonly #roles: readonly ChannelRole[];
@@ -56,7 +60,7 @@ export class ChannelActors {
   start(): void {
     if (this.#roles.length === 0) return;
     this.#stopListening = this.#ports.bus.announcements.listen({
-      definitions: hostMessages.accepts,
+      definitions: [AssignmentsChanged],
       token: null,
       from: "new",
       announced: async () => this.#listSoon(),

@@ -111,8 +111,10 @@ function isRunning(overview: ClusterOverview, children: readonly ChildHost[]): b
   const { hosts } = overview;
   const areThere = children.every(({ pid }) => hosts.some((host) => host.pid === pid));
   const needsCoordinator = children.some(({ roles }) => roles.includes("coordinator"));
+  // One that has not heard of all of them yet would give them nothing.
   const leads = actorsOf(overview, children).some(
-    ({ actor, phase }) => actor === "coordinator" && phase === "leading",
+    ({ actor, phase, figures }) =>
+      actor === "coordinator" && phase === "leading" && (figures.hosts ?? 0) >= children.length,
   );
   return areThere && (leads || !needsCoordinator);
 }

@@ -1,6 +1,7 @@
 // A process's worth of actors: connects, runs the actors of its roles, and ends them in order.
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { HostChanged } from "../messages/control.js";
 import type { ActorStatus, Role } from "../messages/records.js";
 import { UnavailableError } from "../storage/errors.js";
 import type { MetadataStore } from "../storage/metadata-store.js";
@@ -19,7 +20,10 @@ import { Bus } from "./bus.js";
 import { ChannelActors } from "./channel-actors.js";
 import { ClientService } from "./client-service.js";
 import { type ComputePool, createComputePool } from "./compute-pool.js";
+import { Departure } from "./departure.js";
 import { DiskWatch } from "./disk-watch.js";
+import { envelopeOf } from "./envelope.js";
+import { HostActors } from "./host-actors.js";
 import { connectNats, type NatsLink, type NatsSettings } from "./nats.js";
 import { type ObjectStoreLocation, openObjectStore } from "./object-store-location.js";
 import { Session } from "./session.js";
@@ -50,10 +54,14 @@ export interface HostSettings {
 
 export interface Host {
   readonly status: readonly ActorStatus[];
-  /** Takes nothing more, finishes what is in flight, says goodbye, and closes. */
+  /** Resolves when an operator wanted it to give everything away and end, and nothing is left. */
+  readonly emptied: Promise<void>;
+  /** Gives away what it can, finishes what is in flight, says goodbye, and closes. */
   drain(): Promise<void>;
 }
 
+/** In which others can take over what a process runs that was told to end. */
+const handOverMs = 4_000;
 const drainMs = 4_000;
 const storeRetryMs = 500;
 
@@ -68,16 +76,16 @@ export async function startHost(settings: HostSettings): Promise<Host> {
   });
   const metadata = await openMetadata(link, settings);
   const objects = await openObjectStore(settings.objectStore);
-  const actors: RunningActor[] = [];
-  let service: ClientService | null = null;
+  let actors: HostActors | null = null;
   let channels: ChannelActors | null = null;
-  const running = () => [...actors, ...(channels?.actors ?? [])];
+  const running = () => [...(actors?.actors ?? []), ...(channels?.actors ?? [])];
   const session = new Session({
     metadata,
     host: settings.host,
     roles: settings.roles,
     ttlMs: settings.sessionTtlMs,
     actors: () => running().map(({ status }) => status),
+    announce: () => announce(link, settings.host),
     report: (level, text) => settings.report(level, "host", text),
   });
   const compute = openCompute(settings, (crashed) => {
@@ -86,24 +94,33 @@ export async function startHost(settings: HostSettings): Promise<Host> {
   });
   const ports: RunnerPorts = {
     ...{ bus, objects, metadata, compute, lease: session },
-    clients: { respond: (request, reply) => service?.respond(request, reply) },
+    clients: { respond: (request, reply) => actors?.service?.respond(request, reply) },
     now: () => ({ monotonicMs: performance.now(), wallMs: Date.now() }),
     newId,
     report: settings.report,
-    ended: (actor) => (actor === "proxy" ? service?.abandon() : undefined),
+    ended: (actor) => (actor === "proxy" ? actors?.service?.abandon() : undefined),
   };
   await session.start();
-  channels = startActors(settings, ports, actors);
-  const proxy = actors.find(({ name }) => name === "proxy");
-  if (proxy !== undefined) service = await openService(link, settings, proxy);
+  actors = hostActors(settings, link, ports);
+  channels = channelActors(settings, ports);
+  const departure = new Departure({
+    ...{ host: settings.host, ttlMs: settings.sessionTtlMs, metadata, session, actors, channels },
+    announcements: bus.announcements,
+    report: (level, text) => settings.report(level, "host", text),
+  });
+  channels.start();
+  await actors.start();
+  departure.start();
 
   return {
+    emptied: departure.emptied,
     get status() {
       return running().map(({ status }) => status);
     },
     async drain() {
-      await service?.drain(drainMs);
-      await Promise.all([channels?.drain(drainMs), ...actors.map((actor) => actor.drain(drainMs))]);
+      await departure.hurry(handOverMs);
+      const leaving = actors.roles.map((role) => actors.leave(role, drainMs));
+      await Promise.all([channels.drain(drainMs), ...leaving]);
       await session.stop();
       await compute.close();
       bus.close();
@@ -113,25 +130,33 @@ export async function startHost(settings: HostSettings): Promise<Host> {
   };
 }
 
-function startActors(
-  settings: HostSettings,
-  ports: RunnerPorts,
-  actors: RunningActor[],
-): ChannelActors {
-  const { host, sessionTtlMs, readsMax, roles, streams } = settings;
-  const { unflushedBytesMax, channelBytesMax } = settings;
-  const { duplicateWindowMs } = streams;
-  const context: ActorContext = {
+function contextOf(settings: HostSettings): ActorContext {
+  const { host, sessionTtlMs, readsMax, unflushedBytesMax, channelBytesMax } = settings;
+  const { duplicateWindowMs } = settings.streams;
+  return {
     ...{ host, sessionTtlMs, readsMax, duplicateWindowMs },
     ...{ unflushedBytesMax, channelBytesMax },
   };
-  for (const role of roles.filter((name): name is HostRole => !isChannelRole(name))) {
-    actors.push(hostActor(role, context)(ports, settings.definitions));
-  }
-  const ofChannels = roles.filter((name): name is ChannelRole => isChannelRole(name));
-  const channels = new ChannelActors(ofChannels, context, ports, settings.definitions);
-  channels.start();
-  return channels;
+}
+
+function hostActors(settings: HostSettings, link: NatsLink, ports: RunnerPorts): HostActors {
+  const context = contextOf(settings);
+  return new HostActors({
+    roles: settings.roles.filter((name): name is HostRole => !isChannelRole(name)),
+    start: (role) => hostActor(role, context)(ports, settings.definitions),
+    serve: (proxy) => openService(link, settings, proxy),
+  });
+}
+
+function channelActors(settings: HostSettings, ports: RunnerPorts): ChannelActors {
+  const roles = settings.roles.filter((name): name is ChannelRole => isChannelRole(name));
+  return new ChannelActors(roles, contextOf(settings), ports, settings.definitions);
+}
+
+/** May be lost: others look now and then. */
+function announce(link: NatsLink, host: string): void {
+  const { subject, headers, body } = envelopeOf(HostChanged.create({ host }), null);
+  link.publish(subject, body, { headers });
 }
 
 /** A conditional write is not safe on a cluster of servers before 2.11: two could both succeed. */

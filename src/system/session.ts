@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import {
   type ActorStatus,
+  type DrainProgress,
   encodeRecord,
   parseRecord,
   type Role,
@@ -19,6 +20,8 @@ export interface SessionSettings {
   /** Others take this host for dead when its record has not changed for this long. */
   readonly ttlMs: number;
   actors(): readonly ActorStatus[];
+  /** Tells others that there is something new in the record, or that it is gone. */
+  announce(): void;
   report(level: "info" | "warn" | "error", text: string): void;
 }
 
@@ -30,7 +33,8 @@ const recordBytesMax = 400 * 1024;
 
 export class Session {
   readonly #settings: SessionSettings;
-  readonly #startedAtMs = Date.now();
+  /** Tells this run of the host from others. */
+  readonly startedAtMs = Date.now();
   readonly #key: string;
   #revision: number | null = null;
   /** The record of another process under our name, and since when it has stood still. */
@@ -38,6 +42,7 @@ export class Session {
   #leaseUntilMs = Number.NEGATIVE_INFINITY;
   #lastWrittenMs = Number.NEGATIVE_INFINITY;
   #lastPhases = "";
+  #drain: DrainProgress | null = null;
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> = Promise.resolve();
   #isWriting = false;
@@ -60,6 +65,15 @@ export class Session {
     return performance.now() < this.#leaseUntilMs;
   }
 
+  /** Resolves when others can read it, or the store cannot be written to. */
+  async setDrain(drain: DrainProgress | null): Promise<void> {
+    this.#drain = drain;
+    if (this.#phases() === this.#lastPhases) return;
+    while (this.#isWriting) await this.#writing;
+    this.#write();
+    await this.#writing;
+  }
+
   /** Others need not wait for the end of a host that says goodbye. */
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
@@ -68,6 +82,7 @@ export class Session {
     if (this.#revision === null) return;
     try {
       await this.#settings.metadata.delete(this.#key, this.#revision);
+      this.#settings.announce();
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       this.#settings.report("warn", `the session stays until its TTL: ${error.message}`);
@@ -76,7 +91,7 @@ export class Session {
 
   #writeIfDue(): void {
     const isDue = performance.now() - this.#lastWrittenMs >= this.#settings.ttlMs / 3;
-    if ((isDue || phasesOf(this.#settings.actors()) !== this.#lastPhases) && !this.#isWriting) {
+    if ((isDue || this.#phases() !== this.#lastPhases) && !this.#isWriting) {
       this.#write();
     }
   }
@@ -91,10 +106,12 @@ export class Session {
   async #renew(): Promise<void> {
     const sentAtMs = performance.now();
     const actors = this.#settings.actors();
+    const phases = this.#phases();
     try {
       if (await this.#put(actors)) {
         this.#leaseUntilMs = sentAtMs + this.#settings.ttlMs * (1 - marginPart);
-        this.#lastPhases = phasesOf(actors);
+        if (phases !== this.#lastPhases) this.#settings.announce();
+        this.#lastPhases = phases;
         this.#hasReported = false;
       }
     } catch (error) {
@@ -112,9 +129,10 @@ export class Session {
       pid: process.pid,
       hostname: hostname(),
       roles: [...roles],
-      startedAtMs: this.#startedAtMs,
+      startedAtMs: this.startedAtMs,
       renewedAtMs: Date.now(),
       actors: [...actors],
+      drain: this.#drain,
     };
     const value = encodeFitting(record);
     const outcome =
@@ -147,7 +165,14 @@ export class Session {
   }
 
   #isOurs({ pid, startedAtMs }: SessionRecord): boolean {
-    return pid === process.pid && startedAtMs === this.#startedAtMs;
+    return pid === process.pid && startedAtMs === this.startedAtMs;
+  }
+
+  /** All that others should hear of soon. */
+  #phases(): string {
+    const actors = this.#settings.actors();
+    const phases = actors.map(({ actor, channel, phase, cause }) => [actor, channel, phase, cause]);
+    return JSON.stringify([phases, this.#drain]);
   }
 
   /** An earlier process of this name left it behind when it has not moved for a whole TTL. */
@@ -174,10 +199,4 @@ function encodeFitting(record: SessionRecord): Uint8Array {
   const value = encodeRecord(record);
   if (value.length <= recordBytesMax) return value;
   return encodeRecord({ ...record, actors: record.actors.map((a) => ({ ...a, figures: {} })) });
-}
-
-function phasesOf(actors: readonly ActorStatus[]): string {
-  return JSON.stringify(
-    actors.map(({ actor, channel, phase, cause }) => [actor, channel, phase, cause]),
-  );
 }

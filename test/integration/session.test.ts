@@ -30,6 +30,7 @@ function sessionOf(name: string, ttlMs: number, actors: readonly ActorStatus[] =
   const session = new Session({
     ...{ metadata: host.ports.metadata, host: name, roles: ["query"], ttlMs },
     actors: () => actors,
+    announce: () => undefined,
     report: (level, text) => void reports.push(`${level}: ${text}`),
   });
   return { session, reports };

@@ -1,0 +1,127 @@
+// Every host of a cluster restarted, drained, added and taken away, while clients notice nothing.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Cluster, startCluster } from "../../../scripts/cluster/cluster.js";
+import { connectNats, type NatsLink } from "../../../src/system/nats.js";
+import { eventually } from "./cluster.js";
+
+const roles = ["proxy", "coordinator", "oracle", "query", "data", "index"] as const;
+let cluster: Cluster;
+let link: NatsLink;
+const directory = mkdtempSync(join(tmpdir(), "elanus-rolling-"));
+
+beforeAll(async () => {
+  const hosts = [1, 2, 3].map((n) => ({ name: `h${n}`, roles: [...roles] }));
+  cluster = await startCluster({ profile: "embedded", directory, hosts });
+  link = await connectNats({ servers: cluster.natsUrl, name: "raw", waitForServer: false });
+  await cluster.untilReady();
+  const reply = await request("db.create-collection", {
+    name: "docs",
+    shards: 2,
+    fields: [
+      { name: "id", type: "Int64", primaryKey: true },
+      { name: "v", type: "FloatVector", dimension: 4 },
+    ],
+  });
+  expect(reply).not.toHaveProperty("error");
+  await cluster.untilReady();
+}, 120_000);
+
+afterAll(async () => {
+  await link?.close();
+  await cluster?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Once, as a client that knows nothing of retries. */
+async function request(subject: string, body: object): Promise<Record<string, unknown>> {
+  const bytes = Buffer.from(JSON.stringify(body));
+  const result = await link.request(`elanus.v1.${subject}`, bytes, { timeoutMs: 30_000 });
+  if (result.kind !== "ok") return { error: `${result.kind}: ${result.detail}` };
+  return JSON.parse(Buffer.from(result.message.body).toString());
+}
+
+/** Inserts and strong searches by a raw client, each once, until it is told to end. */
+function load() {
+  const failures: string[] = [];
+  let [isOver, count, slowestMs] = [false, 0, 0];
+  const one = async (n: number) => {
+    const v = [n % 7, n % 5, 1, n % 3];
+    const began = performance.now();
+    const reply =
+      n % 2 === 0
+        ? await request("db.docs.insert", { rows: [{ id: n, v }] })
+        : await request("db.docs.search", { vector: v, limit: 3 });
+    slowestMs = Math.max(slowestMs, performance.now() - began);
+    count += 1;
+    if ("error" in reply) failures.push(JSON.stringify(reply.error));
+  };
+  const worker = async (first: number) => {
+    for (let n = first; !isOver; n += 4) await Promise.all([one(n), delay(20)]);
+  };
+  const running = Promise.all([0, 1, 2, 3].map(worker));
+  return async () => {
+    isOver = true;
+    await running;
+    return { failures, count, slowestMs };
+  };
+}
+
+async function hostNamed(name: string) {
+  const client = await cluster.connect();
+  const { hosts } = await client.cluster();
+  return hosts.find(({ host }) => host === name);
+}
+
+describe("under load, by a client that retries nothing", () => {
+  it("each host is told to end and started again, and no request fails", async () => {
+    const end = load();
+    for (const host of cluster.hosts) {
+      await host.stop();
+      await host.restart();
+      await cluster.untilReady();
+    }
+    const { failures, count } = await end();
+    expect(failures).toEqual([]);
+    expect(count).toBeGreaterThan(100);
+  }, 180_000);
+
+  it("each host is drained, ends by itself and is started again, and no request fails", async () => {
+    const end = load();
+    for (const host of cluster.hosts) {
+      expect(await request("sys.drain", { host: host.name, stop: true })).toEqual({
+        accepted: true,
+      });
+      await eventually(
+        `${host.name} has ended`,
+        async () => host.pid,
+        (pid) => pid === undefined,
+      );
+      await host.restart();
+      await cluster.untilReady();
+    }
+    const { failures, count } = await end();
+    expect(failures).toEqual([]);
+    expect(count).toBeGreaterThan(100);
+  }, 180_000);
+
+  it("a drained host is empty and stays so, until it is to work again", async () => {
+    expect(await request("sys.drain", { host: "h9" })).toMatchObject({
+      error: { code: "host-not-found" },
+    });
+    expect(await request("sys.drain", { host: "h1" })).toEqual({ accepted: true });
+    const drained = await eventually(
+      "h1 is empty",
+      () => hostNamed("h1"),
+      (host) => host?.drain?.phase === "drained",
+    );
+    expect(drained?.actors).toEqual([]);
+    expect(await request("sys.drain", { host: "h1", undo: true })).toEqual({ accepted: true });
+    const isBack = (host: Awaited<ReturnType<typeof hostNamed>>) =>
+      host?.drain === null && (host?.actors ?? []).length >= 4;
+    await eventually("h1 works again", () => hostNamed("h1"), isBack);
+  }, 120_000);
+});
