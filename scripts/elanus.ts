@@ -31,6 +31,7 @@ withNats(withCommon(program.command("host"), (configuration) => runHost(configur
   .option("--name <name>", "unique in the cluster (default: made up)")
   .option("--objects-url <url>", "s3://bucket/prefix (default: a folder in the data directory)")
   .option("--s3-endpoint <url>", "of a store that speaks S3 but is not AWS's own")
+  .option("--cache-url <url>", "redis://host:port for search results; needs ELANUS_CACHE_SECRET")
   .option("--s3-region <region>", "of the bucket (default AWS_REGION or us-east-1)")
   .option("--replicas <number>", "of the streams, on a cluster of NATS servers");
 

@@ -1,7 +1,12 @@
 // `elanus host`: one process that runs the actors of its roles until it is told to end.
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { type Configuration, natsSettingsOf, objectStoreOf } from "../../src/system/config.js";
+import {
+  type Configuration,
+  natsSettingsOf,
+  objectStoreOf,
+  sharedCacheOf,
+} from "../../src/system/config.js";
 import { type Host, type HostSettings, startHost } from "../../src/system/host.js";
 import { createOperatorLog } from "../../src/system/operator-log.js";
 import { packageVersion } from "../../src/system/package-version.js";
@@ -28,6 +33,7 @@ export async function runHost(
     nats: natsSettingsOf(configuration, host, true),
     streams: { replicas, logBytesMax, duplicateWindowMs },
     objectStore: objectStoreOf(configuration),
+    cache: sharedCacheOf(configuration),
     version: packageVersion(),
     ...(changed === undefined ? {} : { definitions: changed }),
     report: log.report,

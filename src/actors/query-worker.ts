@@ -33,6 +33,7 @@ import {
 import {
   applyBarrierAppended,
   applyBarrierFailed,
+  applyCacheRead,
   applyComputed,
   applyRead,
   decideReads,
@@ -173,6 +174,9 @@ function applyExpected(
     case "AppendFailed":
       if (purpose.for !== "barrier") return;
       return applyBarrierFailed(state, purpose.id, `${outcome.reason}: ${outcome.detail}`, now);
+    case "CacheRead":
+      if (purpose.for === "cached") applyCacheRead(state, purpose.delivery, outcome.bytes);
+      return;
     case "Computed":
       if (purpose.for === "read") return applyComputed(state, purpose.delivery, outcome.result);
       if (!outcome.result.ok)

@@ -162,7 +162,7 @@ class HostAgent {
         places.set(`data-worker ${record.channel}`, dataPlace(this.#host, record));
       }
       if (record.query.includes(name)) {
-        places.set(`query-worker ${record.channel}`, queryPlace(name, record));
+        places.set(`query-worker ${record.channel}`, queryPlace(this.#host, record));
       }
     }
     for (const place of this.#wanted.keys()) {
@@ -186,8 +186,9 @@ export function dataPlace(host: Host, record: AssignmentRecord): Wanted {
   return { definition: dataWorker, settings };
 }
 
-export function queryPlace(host: string, record: AssignmentRecord): Wanted {
-  return { definition: queryWorker, settings: { ...placeOf(host, record), readsMax: 4 } };
+export function queryPlace({ name, world }: Host, record: AssignmentRecord): Wanted {
+  const { caches } = world.scenario;
+  return { definition: queryWorker, settings: { ...placeOf(name, record), readsMax: 4, caches } };
 }
 
 /** Adds a worker that nobody placed here, for a while: as a late host does that lost its place. */
@@ -195,7 +196,7 @@ export function startExtraWorker(host: Host, record: AssignmentRecord, forMs: nu
   const { random } = host.world;
   const { definition, settings } = random.chance(0.6)
     ? dataPlace(host, record)
-    : queryPlace(host.name, record);
+    : queryPlace(host, record);
   const name = `${definition.name} ${record.channel} extra`;
   if (host.actors.has(name)) return;
   const actor = new RunningActor(host, name, definition, settings, () => host.actors.delete(name));

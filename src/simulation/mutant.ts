@@ -38,6 +38,8 @@ export interface Mutant {
     readonly comparesSequenceOnly?: boolean;
     /** Roots are written without a comparison. */
     readonly writesBlindly?: boolean;
+    /** What the shared cache gives is taken for what was put there. */
+    readonly trustsCache?: boolean;
     /** The bytes of an object are not compared with their hash. */
     readonly trustsObjects?: boolean;
   };

@@ -47,6 +47,10 @@ export function runEffect(actor: RunningActor, effect: Effect): void {
       return host.send(world.delay(), () => world.broker.purge(effect.channel, effect.through));
     case "readEntry":
       return readEntry(actor, effect);
+    case "readCache":
+      return readCache(actor, effect);
+    case "writeCache":
+      return host.reach(world.delay(), () => world.cache.write(effect.key, effect.bytes));
     default:
       return storeEffect(actor, effect);
   }
@@ -81,6 +85,16 @@ function readEntry(actor: RunningActor, effect: Extract<Effect, { kind: "readEnt
     const log = world.broker.find(channel);
     const entry = log === undefined ? null : entryAt(log, sequence);
     actor.tellSoon({ kind: "EntryRead", id, entry });
+  });
+}
+
+function readCache(actor: RunningActor, effect: Extract<Effect, { kind: "readCache" }>): void {
+  const { host } = actor;
+  const { world } = host;
+  const { id, key } = effect;
+  host.reach(world.delay(), () => {
+    const bytes = world.cache.read(key);
+    if (host.isUp) host.post(world.delay(), () => actor.tell({ kind: "CacheRead", id, bytes }));
   });
 }
 

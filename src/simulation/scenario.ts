@@ -26,6 +26,8 @@ export interface FaultOdds {
   readonly outcomeLost: number;
   readonly slow: number;
   readonly followerLags: number;
+  readonly cacheForgets: number;
+  readonly cachePoisoned: number;
 }
 
 export interface Scenario {
@@ -52,6 +54,8 @@ export interface Scenario {
   readonly altersCollections?: boolean;
   /** Of earlier times there is a dead host's session, and the mark of a drop. */
   readonly hasRelics?: boolean;
+  /** Query workers share a cache of results, and clients ask the same few things. */
+  readonly caches: boolean;
 }
 
 /** What every run has in common; an hour of the real thing is less than a minute here. */
@@ -95,6 +99,8 @@ export const noOdds: FaultOdds = {
   outcomeLost: 0,
   slow: 0,
   followerLags: 0,
+  cacheForgets: 0,
+  cachePoisoned: 0,
 };
 
 /** One client, two rows, no faults: for the trace that people read. */
@@ -106,6 +112,7 @@ export function calmScenario(seed: number): Scenario {
     odds: noOdds,
     losesTails: false,
     dropsCollections: false,
+    caches: false,
     shards: 1,
     replicas: 1,
     autoId: false,
@@ -120,6 +127,7 @@ export function scenarioOf(seed: number): Scenario {
   if (isCalm) return { ...calmScenario(seed), ...loadOf(random) };
   const rate = (meanMs: number) => (random.chance(0.4) ? meanMs * (0.5 + random.next()) : 0);
   const load = loadOf(random);
+  const caching = cachingOf(seed);
   const pause = rate(4_000);
   // A freeze past the duplicate window must end while there is still somebody to see it.
   const workMs = load.workMs + (pause > 0 ? timings.duplicateWindowMs : 0);
@@ -150,10 +158,19 @@ export function scenarioOf(seed: number): Scenario {
       outcomeLost: odds(0.05),
       slow: odds(0.1),
       followerLags: odds(0.01),
+      ...caching.odds,
     },
     losesTails: random.chance(0.1),
     unflushedBytesMax: random.chance(0.5) ? 2_000 + random.below(20_000) : largeBudget,
+    caches: caching.caches,
   };
+}
+
+/** Drawn apart, so that a seed's other faults are what they were before there was a cache. */
+function cachingOf(seed: number) {
+  const random = createRandom(seed ^ 0xcac4e);
+  const odds = { cacheForgets: 0.1 * random.next(), cachePoisoned: 0.2 * random.next() };
+  return { caches: random.chance(0.5), odds };
 }
 
 function loadOf(random: Random) {

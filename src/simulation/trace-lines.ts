@@ -55,6 +55,8 @@ export function lineOfOutcome(outcome: Outcome): string {
     case "AppendFailed":
     case "FollowFailed":
       return `${outcome.kind} ${outcome.reason}`;
+    case "CacheRead":
+      return `CacheRead ${outcome.bytes === null ? "nothing" : "an answer"}`;
     case "TimerFired":
       return `TimerFired ${outcome.id}`;
     default:

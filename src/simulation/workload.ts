@@ -223,10 +223,12 @@ export class Workload {
     const filter = random.chance(0.4) ? this.#filter() : null;
     const of = { test: filter?.test ?? null, filter: filter?.text ?? null };
     const kind = random.next();
+    // A cache is of use, and of danger, where the same things are asked again.
+    const places = this.#tools.world.scenario.caches ? 2 : 10;
     if (kind < 0.2) return { kind: "count", ...of };
     if (kind < 0.6) {
-      const vector = Array.from({ length: dimension }, () => random.below(10));
-      return { kind: "search", vector, limit: 1 + random.below(6), ...of };
+      const vector = Array.from({ length: dimension }, () => random.below(10) % places);
+      return { kind: "search", vector, limit: 1 + (random.below(6) % places), ...of };
     }
     if (random.chance(0.2)) {
       return { kind: "query", test: null, filter: null, ids: this.#ids(), limit: null };

@@ -2,6 +2,7 @@
 
 import { Announcements } from "./announcements.js";
 import type { Auditor } from "./auditor.js";
+import { CacheFake } from "./cache-fake.js";
 import type { CrashWatch } from "./crashes/crash-watch.js";
 import type { Host } from "./host.js";
 import { LogBroker } from "./log-broker.js";
@@ -29,6 +30,7 @@ export class World {
   readonly queues: WorkQueues;
   readonly objects: ObjectsFake;
   readonly metadata: MetadataFake;
+  readonly cache: CacheFake;
   readonly hosts: Host[] = [];
   /** Once false nothing fails any more: the world comes to rest. */
   hasFaults = true;
@@ -47,6 +49,7 @@ export class World {
     this.queues = new WorkQueues(this);
     this.objects = new ObjectsFake(this);
     this.metadata = new MetadataFake(this);
+    this.cache = new CacheFake(this);
   }
 
   get nowMs(): number {

@@ -20,6 +20,8 @@ export interface ActorContext {
   readonly readsMax: number;
   readonly unflushedBytesMax: number;
   readonly channelBytesMax: number;
+  /** Whether query workers have a cache of search results to ask. */
+  readonly caches: boolean;
 }
 
 /** An actor, whatever its settings and state are. */
@@ -64,8 +66,8 @@ const hostActors: Readonly<Record<HostRole, (context: ActorContext) => ActorStar
 const channelActors: Readonly<
   Record<ChannelRole, (context: ActorContext, assignment: AssignmentRecord) => ActorStart>
 > = {
-  query: ({ host, readsMax }, assignment) =>
-    plan(queryWorker, { host, readsMax, ...channelOf(assignment) }, assignment.channel),
+  query: ({ host, readsMax, caches }, assignment) =>
+    plan(queryWorker, { host, readsMax, caches, ...channelOf(assignment) }, assignment.channel),
   data: ({ host, duplicateWindowMs, unflushedBytesMax }, assignment) =>
     plan(
       dataWorker,

@@ -104,6 +104,10 @@ export type Effect =
   | { kind: "purge"; channel: string; through: number }
   | { kind: "timer"; id: string; afterMs: number }
   | { kind: "compute"; id: string; job: ComputeJob }
+  /** Ask the shared cache for what some worker kept under this very key. */
+  | { kind: "readCache"; id: string; key: string }
+  /** Keep it for all; it may be lost at any time, so there is no outcome. */
+  | { kind: "writeCache"; key: string; bytes: Uint8Array }
   /** For the log of the operator; not part of the protocol. */
   | { kind: "report"; level: "info" | "warn" | "error"; text: string }
   /** Stop and start again from scratch: someone newer owns this, or the state cannot go on. */
@@ -163,6 +167,8 @@ export type Outcome =
     }
   | { kind: "ChannelCreated"; id: string; result: { ok: true } | Unavailable }
   | { kind: "ChannelRemoved"; id: string; result: { ok: true } | Unavailable }
+  /** Null: nothing is there, or nothing that can be trusted. */
+  | { kind: "CacheRead"; id: string; bytes: Uint8Array | null }
   | { kind: "TimerFired"; id: string }
   | {
       kind: "Computed";

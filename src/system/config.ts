@@ -10,6 +10,7 @@ import {
   objectsUrlPattern,
   s3LocationOf,
 } from "./object-store-location.js";
+import type { SharedCacheSettings } from "./shared-cache.js";
 import { streamSettingsDefault } from "./streams.js";
 
 const positive = z.coerce.number().int().min(1);
@@ -68,6 +69,10 @@ const configurationSchema = z.strictObject({
   /** Of a store that is not AWS's own. */
   s3Endpoint: z.url({ protocol: /^https?$/, error: "not like http://host:port" }).optional(),
   s3Region: z.string().min(1).default("us-east-1"),
+  /** A Redis for search results that hosts share; absent: no cache. */
+  cacheUrl: z.url({ protocol: /^rediss?$/, error: "not like redis://host:port" }).optional(),
+  /** The same on every host; never on a command line, which others can read. */
+  cacheSecret: z.string().min(16, "at least 16 characters").optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 export type Configuration = z.infer<typeof configurationSchema>;
@@ -100,6 +105,8 @@ const environmentNames: Readonly<Record<Name, string>> = {
   objectsUrl: "ELANUS_OBJECTS_URL",
   s3Endpoint: "ELANUS_S3_ENDPOINT",
   s3Region: "AWS_REGION",
+  cacheUrl: "ELANUS_CACHE_URL",
+  cacheSecret: "ELANUS_CACHE_SECRET",
   logLevel: "ELANUS_LOG_LEVEL",
 };
 
@@ -182,6 +189,15 @@ export function objectStoreOf(configuration: Configuration): ObjectStoreLocation
   const { objectsUrl, s3Region: region, s3Endpoint: endpoint, dataDir } = configuration;
   if (objectsUrl !== undefined) return s3LocationOf(objectsUrl, { region, endpoint });
   return { kind: "file", root: join(dataDir, "objects") };
+}
+
+/** Null: no cache. Throws a `ConfigurationError` when the secret is missing. */
+export function sharedCacheOf(configuration: Configuration): SharedCacheSettings | null {
+  const { cacheUrl: url, cacheSecret: secret } = configuration;
+  if (url === undefined) return null;
+  if (secret !== undefined) return { url, secret };
+  const hint = "set ELANUS_CACHE_SECRET to the same text of 16 or more characters on every host";
+  throw new ConfigurationError(`--cache-url needs a secret, or anybody's answers count: ${hint}`);
 }
 
 export function natsSettingsOf(

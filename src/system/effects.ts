@@ -1,6 +1,7 @@
 // The one file that runs effects: one runner for each life of an actor, whose outcomes die with it.
 import { setTimeout as delay } from "node:timers/promises";
 import { bulkhead } from "cockatiel";
+import type { SealedCache } from "../storage/sealed-cache.js";
 import type { Effect, LogEntry, Outcome } from "./actor.js";
 import type { Bus } from "./bus.js";
 import type { ClientReply } from "./client-request.js";
@@ -19,6 +20,8 @@ export interface ComputePort {
 export interface EffectPorts extends StoragePorts {
   readonly bus: Bus;
   readonly compute: ComputePort;
+  /** Of search results; null where none is configured. */
+  readonly cache: SealedCache | null;
   /** Where answers to clients go; a request nobody knows any more is ignored. */
   readonly clients: { respond(request: string, reply: ClientReply): void };
 }
@@ -103,6 +106,10 @@ export class EffectRunner {
         return this.#startTimer(effect.id, effect.afterMs);
       case "compute":
         return this.#settle(this.#compute(effect.id, effect.job));
+      case "readCache":
+        return this.#settle(this.#readCache(effect));
+      case "writeCache":
+        return void this.#ports.cache?.set(effect.key, effect.bytes);
       case "report":
         return this.#owner.report(effect.level, effect.text);
       case "restart":
@@ -279,6 +286,11 @@ export class EffectRunner {
       this.#computing -= 1;
       if (this.#computing < computingMax) this.#giveRoom();
     }
+  }
+
+  async #readCache({ id, key }: Extract<Effect, { kind: "readCache" }>): Promise<Outcome> {
+    const bytes = await this.#ports.cache?.get(key);
+    return { kind: "CacheRead", id, bytes: bytes ?? null };
   }
 
   #store(effect: StorageEffect): Promise<Outcome> {

@@ -27,6 +27,7 @@ import { HostActors } from "./host-actors.js";
 import { connectNats, type NatsLink, type NatsSettings } from "./nats.js";
 import { type ObjectStoreLocation, openObjectStore } from "./object-store-location.js";
 import { Session } from "./session.js";
+import { openSharedCache, type SharedCacheSettings } from "./shared-cache.js";
 import type { StreamSettings } from "./streams.js";
 
 export interface HostSettings {
@@ -35,6 +36,8 @@ export interface HostSettings {
   readonly nats: NatsSettings;
   readonly streams: StreamSettings;
   readonly objectStore: ObjectStoreLocation;
+  /** Null: there is none, and no worse answer for it. */
+  readonly cache: SharedCacheSettings | null;
   readonly dataDir: string;
   /** With less than this free on its disk, clients' writes are refused. */
   readonly diskReserveBytes: number;
@@ -76,6 +79,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
   });
   const metadata = await openMetadata(link, settings);
   const objects = await openObjectStore(settings.objectStore);
+  const shared = settings.cache === null ? null : await openSharedCache(settings.cache);
   let actors: HostActors | null = null;
   let channels: ChannelActors | null = null;
   const running = () => [...(actors?.actors ?? []), ...(channels?.actors ?? [])];
@@ -94,6 +98,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
   });
   const ports: RunnerPorts = {
     ...{ bus, objects, metadata, compute, lease: session },
+    cache: shared?.results ?? null,
     clients: { respond: (request, reply) => actors?.service?.respond(request, reply) },
     now: () => ({ monotonicMs: performance.now(), wallMs: Date.now() }),
     newId,
@@ -124,6 +129,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
       await session.stop();
       await compute.close();
       bus.close();
+      shared?.close();
       disk.stop();
       await link.close();
     },
@@ -133,8 +139,9 @@ export async function startHost(settings: HostSettings): Promise<Host> {
 function contextOf(settings: HostSettings): ActorContext {
   const { host, sessionTtlMs, readsMax, unflushedBytesMax, channelBytesMax } = settings;
   const { duplicateWindowMs } = settings.streams;
+  const caches = settings.cache !== null;
   return {
-    ...{ host, sessionTtlMs, readsMax, duplicateWindowMs },
+    ...{ host, sessionTtlMs, readsMax, caches, duplicateWindowMs },
     ...{ unflushedBytesMax, channelBytesMax },
   };
 }

@@ -90,7 +90,7 @@ export class QueryWorld extends Driven<QueryWorkerState> {
 
   constructor(settings = {}) {
     const place = { host: "h1", channel, shard: 0, collectionId, collectionKey: recordKey };
-    super(queryWorker, { ...place, readsMax: 4, ...settings });
+    super(queryWorker, { ...place, readsMax: 4, caches: false, ...settings });
   }
 
   /** Started and told of its collection; the effects are those of reading the root. */

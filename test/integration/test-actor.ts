@@ -33,6 +33,7 @@ export async function testHost(harness: NatsHarness, name: string): Promise<Test
           throw new Error(`no threads for '${job.kind}' here`);
         },
       },
+      cache: null,
       lease: { isHeld: () => host.isLeaseHeld },
       clients: { respond: (request, reply) => host.respond(request, reply) },
       now: () => ({ monotonicMs: performance.now(), wallMs: Date.now() }),

@@ -8,6 +8,7 @@ import {
   loadConfiguration,
   natsSettingsOf,
   objectStoreOf,
+  sharedCacheOf,
 } from "../../src/system/config.js";
 
 const directory = mkdtempSync(join(tmpdir(), "elanus-config-"));
@@ -94,6 +95,17 @@ describe("configuration", () => {
       expect(() => of(wrong), wrong).toThrow(/^--objects-url: /);
     }
     expect(() => of("s3://bucket", { s3Endpoint: "nowhere" })).toThrow(/^--s3-endpoint: /);
+  });
+
+  it("wants a secret for a cache, and says how to give it", () => {
+    const cacheUrl = "redis://:password@127.0.0.1:6379/2";
+    expect(sharedCacheOf(load())).toBe(null);
+    const secret = "sixteen or more characters";
+    const environment = { ELANUS_CACHE_SECRET: secret };
+    expect(sharedCacheOf(load({ cacheUrl }, environment))).toEqual({ url: cacheUrl, secret });
+    expect(() => sharedCacheOf(load({ cacheUrl }))).toThrow(/^--cache-url .*ELANUS_CACHE_SECRET/);
+    expect(() => load({}, { ELANUS_CACHE_SECRET: "short" })).toThrow(/^ELANUS_CACHE_SECRET: /);
+    expect(() => load({ cacheUrl: "http://x" })).toThrow(/^--cache-url: /);
   });
 
   it("hands credentials to the connection", () => {

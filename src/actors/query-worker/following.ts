@@ -37,11 +37,11 @@ function applyEvent(
   switch (event.kind) {
     case "rows":
       bearRows(state, fold, entry, event.batch, event.bytes);
-      record(state.timeline, entry.sequence, fold.commit);
+      recordChange(state, fold);
       return;
     case "deleted":
       for (const key of event.keys) kill(state.table, key, entry.sequence, event.bornThrough);
-      record(state.timeline, entry.sequence, fold.commit);
+      recordChange(state, fold);
       return;
     case "sealed":
       cutRangeAt(state, event.through);
@@ -50,6 +50,11 @@ function applyEvent(
     case "nothing":
       return;
   }
+}
+
+function recordChange(state: QueryWorkerState, fold: ChannelFold): void {
+  record(state.timeline, fold.position.sequence, fold.commit);
+  state.changedAt = fold.position;
 }
 
 function bearRows(

@@ -191,6 +191,7 @@ function followFromCheckpoint(state: QueryWorkerState, manifest: Manifest): void
   const { sequence, appendedAtUs, commit } = manifest.checkpoint;
   const position = { sequence, appendedAtUs };
   state.fold = startFold(channel, schemaOf(state), { position, commit });
+  state.changedAt = position;
   state.phase = "following";
   state.outbox.push({ kind: "follow", channel, after: position });
 }

@@ -8,6 +8,7 @@ import { type Failure, QueryChannelReply, SearchChannelReply } from "../../messa
 import { Ticked } from "../../messages/wal.js";
 import type { DeliveryId, Now } from "../../system/actor.js";
 import type { ComputeJob, ComputeResult } from "../../system/compute.js";
+import { answerIn, cacheKeyOf, keep, lookUp, type SearchAnswer } from "./caching.js";
 import { forgetLostBarrier } from "./following.js";
 import { compute, expect, type QueryWorkerState, type Read, schemaOf } from "./state.js";
 
@@ -30,7 +31,8 @@ export function applyRead(
   state.creditsOut -= 1;
   const arrived = { atMs: now.monotonicMs, turn: state.turn };
   const readTimestamp = state.fold?.commit ?? 0n;
-  const read: Read = { delivery, message, arrived, running: false, at: 0, readTimestamp };
+  const place = { running: false, at: 0, readTimestamp };
+  const read: Read = { delivery, message, arrived, ...place, cacheKey: null, wasLookedUp: false };
   state.reads.set(delivery, read);
   if (deliveries > deliveriesMax) {
     failRead(state, read, {
@@ -174,7 +176,21 @@ function runRead(state: QueryWorkerState, read: Read, at: number): void {
   read.running = true;
   read.at = at;
   read.readTimestamp = read.message.view.asOfTimestamp ?? state.fold?.commit ?? 0n;
-  compute(state, job, { for: "read", delivery: read.delivery });
+  read.cacheKey = cacheKeyOf(state, read.message);
+  if (!lookUp(state, read)) compute(state, job, { for: "read", delivery: read.delivery });
+}
+
+/** Answers as of the position at which it was looked up, or runs it at the one reached since. */
+export function applyCacheRead(
+  state: QueryWorkerState,
+  delivery: DeliveryId,
+  bytes: Uint8Array | null,
+): void {
+  const read = state.reads.get(delivery);
+  if (read === undefined) return;
+  const answer = bytes === null ? null : answerIn(bytes, read.message);
+  if (answer !== null) return sendSearchAnswer(state, read, answer);
+  read.running = false;
 }
 
 const misfit: Failure = {
@@ -240,19 +256,22 @@ function answerRead(
   read: Read,
   value: Extract<ComputeResult, { kind: "searched" | "scanned" }>,
 ): void {
-  const fields = { ...replyFields(read), failure: null, rows: value.rows };
-  const message =
-    value.kind === "searched"
-      ? SearchChannelReply.create({
-          ...fields,
-          counts: [...value.counts],
-          distances: new Uint8Array(
-            value.distances.buffer,
-            value.distances.byteOffset,
-            value.distances.byteLength,
-          ),
-        })
-      : QueryChannelReply.create({ ...fields, count: value.count });
+  const { rows } = value;
+  if (value.kind === "searched") {
+    const { buffer, byteOffset, byteLength } = value.distances;
+    const distances = new Uint8Array(buffer, byteOffset, byteLength);
+    const answer = { counts: [...value.counts], distances, rows };
+    sendSearchAnswer(state, read, answer);
+    return keep(state, read, answer);
+  }
+  const fields = { ...replyFields(read), failure: null, rows };
+  const message = QueryChannelReply.create({ ...fields, count: value.count });
+  state.outbox.push({ kind: "publish", message, messageId: null });
+  finishRead(state, read);
+}
+
+function sendSearchAnswer(state: QueryWorkerState, read: Read, answer: SearchAnswer): void {
+  const message = SearchChannelReply.create({ ...replyFields(read), failure: null, ...answer });
   state.outbox.push({ kind: "publish", message, messageId: null });
   finishRead(state, read);
 }

@@ -1,6 +1,6 @@
 // What a query worker knows: the rows of its channel, the reads that wait, and what is in hand.
 import { type Barrier, createBarrier, type Moment } from "../../log/barrier.js";
-import type { ChannelFold } from "../../log/channel-fold.js";
+import { type ChannelFold, logStart } from "../../log/channel-fold.js";
 import { createRowTable, type LoadedRows, type RowTable } from "../../log/row-table.js";
 import { createTimeline, type Timeline } from "../../log/timeline.js";
 import type { Timestamp } from "../../log/timestamp.js";
@@ -9,7 +9,7 @@ import type { CollectionRecord } from "../../messages/records.js";
 import type { CollectionSchema } from "../../rows/schema.js";
 import type { Manifest, ManifestSegment } from "../../storage/manifest.js";
 import type { Tombstone } from "../../storage/tombstones-file.js";
-import type { DeliveryId, Effect } from "../../system/actor.js";
+import type { DeliveryId, Effect, LogPosition } from "../../system/actor.js";
 import type { ComputeJob } from "../../system/compute.js";
 
 export interface QueryWorkerSettings {
@@ -20,6 +20,8 @@ export interface QueryWorkerSettings {
   readonly collectionKey: string;
   /** How many reads the worker holds at once: what a frozen host strands at most. */
   readonly readsMax: number;
+  /** Whether there is a cache of search results to ask. */
+  readonly caches: boolean;
 }
 
 export type Phase = "starting" | "loading" | "following" | "serving" | "damaged" | "stopping";
@@ -33,6 +35,9 @@ export interface Read {
   /** The position whose rows it is shown, once it runs, and what the log knew of the time then. */
   at: number;
   readTimestamp: Timestamp;
+  /** Under which the shared cache may have the answer, or get it. */
+  cacheKey: string | null;
+  wasLookedUp: boolean;
 }
 
 /** Segments and tombstones on their way from the object store, until all are here. */
@@ -66,6 +71,7 @@ export type Purpose =
   | { for: "index"; segmentId: string; number: number; field: string; key: string }
   | { for: "holder" }
   | { for: "barrier"; id: string }
+  | { for: "cached"; delivery: DeliveryId }
   | { for: "read"; delivery: DeliveryId };
 
 export interface QueryWorkerState {
@@ -84,6 +90,8 @@ export interface QueryWorkerState {
   loading: Loading | null;
   adoption: Adoption | null;
   fold: ChannelFold | null;
+  /** The last entry that changed rows, or the checkpoint from which this worker began. */
+  changedAt: LogPosition;
   /** Entries up to here were in the log before this worker followed it. */
   replayThrough: number;
   readonly table: RowTable;
@@ -123,6 +131,7 @@ export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
     loading: null,
     adoption: null,
     fold: null,
+    changedAt: logStart,
     replayThrough: 0,
     table: createRowTable(),
     timeline: createTimeline(),

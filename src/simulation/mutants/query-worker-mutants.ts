@@ -3,6 +3,7 @@
 import type { QueryWorkerState } from "../../actors/query-worker/state.js";
 import { toMs } from "../../log/timestamp.js";
 import type { Mutant } from "../mutant.js";
+import type { Scenario } from "../scenario.js";
 
 /** RELIABILITY 10.5: what was acknowledged after the barrier was sent is missing. */
 export const joinBarrierInFlight: Mutant = {
@@ -120,3 +121,26 @@ export const stampNotClamped: Mutant = {
     return { ...outcome, entry: { ...entry, appendedAtUs } };
   },
 };
+
+/** What the shared cache has is an answer of another time. */
+export const cacheKeyWithoutPosition: Mutant = {
+  name: "cache-key-without-position",
+  about: "the key of a kept answer does not say up to which entry its rows are those of the log",
+  provoke: oftenCached,
+  afterApply(_outcome, { actor, state }) {
+    if (actor === "query-worker") state.changedAt = { sequence: 0, appendedAtUs: 0 };
+  },
+};
+
+/** RELIABILITY 5: a cache that anybody may write to is believed. */
+export const cacheValueUnverified: Mutant = {
+  name: "cache-value-unverified",
+  about: "what lies under the key of an answer is taken for it, whoever put it there",
+  provoke: oftenCached,
+  host: { trustsCache: true },
+};
+
+function oftenCached(scenario: Scenario): Scenario {
+  const odds = { ...scenario.odds, cacheForgets: 0, cachePoisoned: 0.2 };
+  return { ...scenario, caches: true, clients: 4, pauseBetweenMs: 20, odds };
+}

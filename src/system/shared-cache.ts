@@ -1,0 +1,26 @@
+// What hosts share through Redis: none of it is needed, and none of it is believed unread.
+import { type SealedCache, sealedCache } from "../storage/sealed-cache.js";
+
+export interface SharedCacheSettings {
+  /** `redis://[user:password@]host:port[/database]`, or `rediss:` with TLS. */
+  readonly url: string;
+  /** The same on all hosts of the cluster: it tells our values from others'. */
+  readonly secret: string;
+}
+
+export interface SharedCache {
+  readonly results: SealedCache;
+  close(): void;
+}
+
+/** Keys name positions of the log that pass: an older answer is hardly ever asked for. */
+const resultTtlMs = 300_000;
+
+/** Does not wait for a connection. */
+export async function openSharedCache({ url, secret }: SharedCacheSettings): Promise<SharedCache> {
+  // Loaded only where it is used.
+  const { RedisLink, redisCache } = await import("../storage/cache-redis.js");
+  const link = new RedisLink(url);
+  const results = sealedCache(redisCache(link), { name: "search", secret, ttlMs: resultTtlMs });
+  return { results, close: () => link.close() };
+}
