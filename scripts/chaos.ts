@@ -8,6 +8,8 @@ import {
   isClean,
   type Progress,
 } from "./chaos/chaos-settings.js";
+import { crashAtPoints } from "./chaos/crash-points.js";
+import { findPlantedBugs } from "./chaos/planted-bugs.js";
 import { figuresOf, reportLines } from "./chaos/report-lines.js";
 import { runChaos } from "./chaos/run-chaos.js";
 import { interruption } from "./elanus/interruption.js";
@@ -22,6 +24,11 @@ interface Options {
   readonly only: readonly string[];
   readonly coldStart: number;
   readonly json?: boolean;
+  readonly crashPoints?: boolean;
+  readonly pairs: number;
+  readonly plantedBugs?: boolean;
+  readonly mutant?: string;
+  readonly control?: boolean;
 }
 
 /** Hand-overs under constant deletes want these, where nothing else is said. */
@@ -86,6 +93,13 @@ function lines(): Display {
   };
 }
 
+function start(options: Options): Promise<number> {
+  const { seed, only, pairs, mutant = null } = options;
+  if (options.crashPoints) return crashAtPoints({ seed, only, pairs });
+  if (!options.plantedBugs) return chaos(options);
+  return findPlantedBugs({ seed, mutant, isControl: options.control === true });
+}
+
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("a whole number is wanted");
   return Number(text);
@@ -113,7 +127,12 @@ await new Command("chaos")
     chaosDefaults.coldStartSearches,
   )
   .option("--json", "nothing but the last line")
+  .option("--crash-points", "hosts die at each point at which something is persisted")
+  .option("--pairs <number>", "of crash points, drawn by the seed", wholeNumber, 10)
+  .option("--planted-bugs", "hosts with bugs on purpose: all must be found")
+  .option("--mutant <name>", "of the planted bugs only this one")
+  .option("--control", "the circumstances of the planted bugs, without the bugs")
   .action(async (options: Options) => {
-    process.exitCode = await chaos(options);
+    process.exitCode = await start(options);
   })
   .parseAsync();

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// An actor host for tests only: with a planted bug, or one that dies at a point it is told.
+import { parseArgs } from "node:util";
+import { findMutant } from "../../src/simulation/mutants/all.js";
+import { loadConfiguration } from "../../src/system/config.js";
+import type { HostSettings } from "../../src/system/host.js";
+import { runHost } from "../elanus/host.js";
+import { armedByFile, crashFileVariable, mutantVariable } from "./crash-arm.js";
+import { planted } from "./planting.js";
+
+const { values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    name: { type: "string" },
+    roles: { type: "string" },
+    "nats-url": { type: "string" },
+    "data-dir": { type: "string" },
+  },
+});
+const flags = {
+  ...{ name: values.name, roles: values.roles },
+  ...{ natsUrl: values["nats-url"], dataDir: values["data-dir"] },
+};
+
+process.exitCode = await runHost(
+  loadConfiguration({ flags, environment: process.env, file: undefined }),
+  changeOf(process.env),
+);
+
+function changeOf(environment: NodeJS.ProcessEnv): HostSettings["definitions"] {
+  const crashFile = environment[crashFileVariable];
+  if (crashFile !== undefined) return armedByFile(crashFile);
+  const name = environment[mutantVariable];
+  if (name === undefined) return undefined;
+  const mutant = findMutant(name);
+  if (mutant === undefined) throw new Error(`there is no planted bug '${name}'`);
+  return planted(mutant);
+}
