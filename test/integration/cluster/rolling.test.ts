@@ -124,4 +124,43 @@ describe("under load, by a client that retries nothing", () => {
       host?.drain === null && (host?.actors ?? []).length >= 4;
     await eventually("h1 works again", () => hostNamed("h1"), isBack);
   }, 120_000);
+
+  it("hosts come and go, and so do replicas, and no request fails", async () => {
+    const end = load();
+    for (const replicas of [3, 1, 2]) {
+      expect(await request("db.alter-collection", { name: "docs", replicas })).not.toHaveProperty(
+        "error",
+      );
+      await cluster.untilReady();
+    }
+    for (const name of ["h4", "h5"]) {
+      await cluster.addHost({ name, roles: [...roles] });
+      await delay(3_000);
+    }
+    await cluster.untilReady();
+    for (const name of ["h1", "h2", "h4", "h5"]) await cluster.host(name).stop();
+    const { failures, count } = await end();
+    expect(failures).toEqual([]);
+    expect(count).toBeGreaterThan(100);
+  }, 180_000);
+
+  it("collections are made again soon after the death of the leading coordinator", async () => {
+    await cluster.addHost({ name: "h6", roles: [...roles] });
+    await cluster.untilReady();
+    const leader = (await Promise.all(["h3", "h6"].map(hostNamed))).find((host) =>
+      host?.actors.some(({ actor, phase }) => actor === "coordinator" && phase === "leading"),
+    );
+    const client = await cluster.connect();
+    await cluster.host(leader?.host ?? "").kill();
+    const began = performance.now();
+    await client.createCollection({
+      name: "later",
+      fields: [
+        { name: "id", type: "Int64", primaryKey: true },
+        { name: "v", type: "FloatVector", dimension: 4 },
+      ],
+    });
+    // The TTL of ten seconds and two more, and as much again for a busy machine.
+    expect(performance.now() - began).toBeLessThan(24_000);
+  }, 120_000);
 });
