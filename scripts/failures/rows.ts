@@ -28,6 +28,19 @@ const queryHostKilled: Scenario = {
   },
 };
 
+const queryHostRestarted: Scenario = {
+  row: "query-restarted",
+  title: "a query host, started again at once",
+  profile: "embedded",
+  hosts: [front, back, ...queries],
+  allowed: { failed: 0, slowestMs: 800 },
+  async strike({ cluster, struck }) {
+    struck();
+    await cluster.host("query-1").restart();
+    return [];
+  },
+};
+
 const queryHostFrozen: Scenario = {
   row: "query-frozen",
   title: "a query host, frozen for 3 TTL",
@@ -203,6 +216,7 @@ const membersCome: Scenario = {
 
 export const scenarios: readonly Scenario[] = [
   queryHostKilled,
+  queryHostRestarted,
   queryHostFrozen,
   coordinatorKilled,
   oracleKilled,

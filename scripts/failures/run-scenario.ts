@@ -45,12 +45,16 @@ export async function runScenario(
     hosts: scenario.hosts,
     environment: { ELANUS_SESSION_TTL_MS: String(sessionTtlMs) },
   });
+  let isMet = false;
   try {
     const result = await measure(scenario, cluster, settings, onPhase);
-    if (result.met) rmSync(directory, { recursive: true, force: true });
+    isMet = result.met;
     return result;
   } finally {
     await cluster.stop();
+    // What its hosts have said may tell why.
+    if (isMet) rmSync(directory, { recursive: true, force: true });
+    else console.error(`${scenario.row}: see ${directory}`);
   }
 }
 
