@@ -31,9 +31,11 @@ async function run(options: Options): Promise<number> {
   const settings = { requestsPerSecond: rate, isShort: options.short === true };
   const results: RowResult[] = [];
   for (const scenario of chosen) {
-    results.push(await runScenario(scenario, settings, (phase) => showProgress(scenario, phase)));
+    const result = await runScenario(scenario, settings, (phase) => showProgress(scenario, phase));
+    results.push(result);
+    if (json === true) console.log(JSON.stringify(result));
   }
-  console.log(json === true ? JSON.stringify({ rows: results }) : tableOf(results));
+  if (json !== true) console.log(tableOf(results));
   return results.every(({ met }) => met) ? 0 : 1;
 }
 
@@ -60,7 +62,7 @@ function commandOf(): Command {
     .addOption(profileOption())
     .option("--short", "what is away for minutes is away for one")
     .option("--rate <number>", "requests a second", wholeNumber, requestsPerSecondDefault)
-    .option("--json", "one line of JSON");
+    .option("--json", "a line of JSON for each row");
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

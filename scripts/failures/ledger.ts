@@ -41,7 +41,7 @@ const rowsKept = 1_000;
 const vectorOf = (n: number) =>
   Float32Array.from({ length: dimension }, (_, d) => Math.sin(n * (d + 1.37) + d));
 
-export async function createTestCollection(client: ElanusClient): Promise<void> {
+export async function createTestCollection(client: ElanusClient, replicas: number): Promise<void> {
   await client.createCollection({
     name: collectionName,
     fields: [
@@ -50,7 +50,7 @@ export async function createTestCollection(client: ElanusClient): Promise<void> 
       { name: "n", type: "Int32" },
       { name: "v", type: "FloatVector", dimension, metric: "L2" },
     ],
-    replicas: 2,
+    replicas,
     thresholds: { sealRows: 1_000, indexRowsMin: 500, sealAgeMs: 5_000 },
   });
 }

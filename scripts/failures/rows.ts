@@ -200,6 +200,7 @@ const membersCome: Scenario = {
   title: "a host added or removed every 5 s, 1 to 8 and back",
   profile: "embedded",
   hosts: [{ name: "host-1", roles: everything }],
+  replicas: 1,
   allowed: { failed: 0 },
   async strike({ cluster, struck }) {
     struck();

@@ -66,7 +66,7 @@ async function measure(
 ): Promise<RowResult> {
   await cluster.untilReady();
   const client = await cluster.connect();
-  await createTestCollection(client);
+  await createTestCollection(client, scenario.replicas ?? 2);
   const ledger = await openLedger(client, rowsAtFirst);
   await cluster.untilReady();
   const load = startLoad(ledger, requestsPerSecond);

@@ -12,6 +12,8 @@ export interface Scenario {
   readonly profile: Profile;
   readonly natsServers?: 1 | 3;
   readonly hosts: readonly HostPlan[];
+  /** Of the collection: 2 when left out. */
+  readonly replicas?: number;
   readonly allowed: Allowed;
   /** Resolves when the failure and what it checks by itself are over. */
   strike(stage: Stage): Promise<readonly Finding[]>;
