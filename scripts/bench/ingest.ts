@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Collection } from "../../src/client/collection.js";
 import { connectNats } from "../../src/system/nats.js";
 import { type BenchCluster, hostsOf, removeCluster, startBenchCluster } from "./cluster.js";
-import { batchOf, createFor, type Filled, fill, untilIndexed } from "./collection.js";
+import { batchOf, createFor, type Filled, fill, untilIndexed, untilQuiet } from "./collection.js";
 import { type DataSet, readDataSet, readyDataSet } from "./data-sets.js";
 import { startEngine } from "./engine-client.js";
 import { createZvec, insertIntoZvec } from "./engines/zvec.js";
@@ -92,6 +92,8 @@ async function written<Result>(
   if (count !== set.rowCount) throw new Error(`${count} rows of ${set.rowCount} are there`);
   await client.dropCollection(name);
   await client.close();
+  // What it left to do must not slow down what is measured next.
+  await untilQuiet(cluster.pids);
   return result;
 }
 
@@ -184,6 +186,8 @@ async function bareBuild(set: DataSet, part: number): Promise<number> {
 async function profiled(cluster: BenchCluster): Promise<GroupResult> {
   const set = readDataSet("glove-100", 200_000);
   const client = await cluster.connect();
+  // Threads start and code is compiled in the first rows.
+  await fill(await createFor(client, set, { name: "warm_up" }), readDataSet("glove-100", 30_000));
   const rows = await createFor(client, set, { name: "profiled" });
   const filled: Filled = await fill(rows, set);
   say(`${Math.round(filled.rowsPerSecond)} rows/s`);
