@@ -33,6 +33,9 @@ interface Opened {
 
 let opened: Opened | null = null;
 
+// An engine's own connections and threads must not outlive the parent.
+process.once("disconnect", () => process.exit());
+
 /** One request at a time: the parent waits for each reply. */
 process.on("message", (request: EngineRequest) => {
   void answer(request)
