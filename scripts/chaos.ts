@@ -20,7 +20,6 @@ interface Options {
   readonly handOvers: number;
   readonly seed: number;
   readonly profile: ChaosSettings["profile"];
-  readonly nats: ChaosSettings["natsServers"];
   readonly only: readonly string[];
   readonly coldStart: number;
   readonly json?: boolean;
@@ -40,7 +39,7 @@ function settingsOf(options: Options): ChaosSettings {
   const isHandOvers = handOvers > 0;
   return {
     ...chaosDefaults,
-    ...{ kills, writes, seed, profile, handOvers, natsServers: options.nats },
+    ...{ kills, writes, seed, profile, handOvers },
     only: isHandOvers && options.only.length === 0 ? handOverFaults : options.only,
     deletesOfTen: isHandOvers ? handOverDeletesOfTen : chaosDefaults.deletesOfTen,
     coldStartSearches: options.coldStart,
@@ -115,10 +114,9 @@ await new Command("chaos")
   .option("--seed <number>", "of the schedule of faults and of the load", wholeNumber, 1)
   .addOption(
     new Option("--profile <name>", "which parts")
-      .choices(["embedded", "cluster"])
+      .choices(["embedded"])
       .default(chaosDefaults.profile),
   )
-  .option("--nats <number>", "servers: 1 or 3", wholeNumber, chaosDefaults.natsServers)
   .option("--only <kinds>", "of faults, such as kill-query,freeze-data", listOf, [])
   .option(
     "--cold-start <searches>",

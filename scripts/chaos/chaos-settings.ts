@@ -1,5 +1,6 @@
 // What a run of chaos is asked to do, and what it has to say at its end.
 
+import type { Cluster } from "../cluster/cluster.js";
 import type { ColdStartReport } from "./cold-start.js";
 import type { Violation, ViolationCounts } from "./findings.js";
 import type { recoveryByKind } from "./nemesis.js";
@@ -12,9 +13,12 @@ export interface ChaosSettings {
   readonly writes: number;
   /** How often a query worker took a newer manifest in. */
   readonly handOvers: number;
+  /** And so long, from the first fault on. */
+  readonly seconds: number;
+  /** At most, between two faults. */
+  readonly pauseMs: number;
   readonly seed: number;
-  readonly profile: "embedded" | "cluster";
-  readonly natsServers: 1 | 3;
+  readonly profile: "embedded";
   /** Kinds of faults, or beginnings of their names; empty for all. */
   readonly only: readonly string[];
   /** Searches that are compared before and after everything was stopped; 0: it is not. */
@@ -28,6 +32,14 @@ export interface ChaosSettings {
   /** Ends it between two faults; what was done until then is checked and reported. */
   readonly signal?: AbortSignal | undefined;
   progress?(progress: Progress): void;
+  /** Called when the faults begin, awaited when they are over. */
+  watch?(watched: Watched): Promise<void>;
+}
+
+export interface Watched {
+  readonly cluster: Cluster;
+  readonly directory: string;
+  isOver(): boolean;
 }
 
 export interface Progress {
@@ -39,7 +51,15 @@ export interface Progress {
 }
 
 export const chaosDefaults = {
-  ...{ kills: 20, writes: 5_000, handOvers: 0, seed: 1, profile: "embedded", natsServers: 1 },
+  ...{
+    kills: 20,
+    writes: 5_000,
+    handOvers: 0,
+    seconds: 0,
+    pauseMs: 400,
+    seed: 1,
+    profile: "embedded",
+  },
   ...{ only: [], coldStartSearches: 1_000, sessionTtlMs: 3_000, deletesOfTen: 3 },
 } as const satisfies ChaosSettings;
 

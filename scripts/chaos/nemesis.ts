@@ -14,6 +14,8 @@ export interface NemesisSettings {
   /** Rejects when something is still missing after a generous time. */
   untilReady(): Promise<void>;
   struck?(kind: string, kills: number): void;
+  /** At most, between two faults. */
+  readonly pauseMs: number;
   /** Stops the schedule between two faults. */
   readonly signal: AbortSignal;
 }
@@ -34,8 +36,6 @@ export interface NemesisReport {
   readonly notRecovered: string | null;
 }
 
-const pauseMsMax = 400;
-
 export async function runNemesis(settings: NemesisSettings): Promise<NemesisReport> {
   const random = createRandom(settings.seed);
   const recoveries: Recovery[] = [];
@@ -51,7 +51,7 @@ export async function runNemesis(settings: NemesisSettings): Promise<NemesisRepo
       break;
     }
     kills += fault.kills;
-    await delay(random.below(pauseMsMax));
+    await delay(random.below(settings.pauseMs));
   }
   return { kills, faults: recoveries.length, recoveries, notRecovered };
 }

@@ -15,7 +15,7 @@ import { createCollections, type Load, shortOfLoad, startLoad } from "./load.js"
 import { type NemesisReport, recoveryByKind, runNemesis } from "./nemesis.js";
 import { Prober } from "./prober.js";
 import { RunState } from "./run-state.js";
-import { targetsOf } from "./targets.js";
+import { Proxies, targetsOf } from "./targets.js";
 
 const hosts = [
   { name: "front-1", roles: ["proxy", "coordinator", "oracle"] },
@@ -29,17 +29,20 @@ const hosts = [
 /** Rejects only where the run itself is broken; whatever it finds is in the report. */
 export async function runChaos(settings: ChaosSettings): Promise<ChaosReport> {
   const directory = mkdtempSync(join(tmpdir(), "elanus-chaos-"));
+  const proxies = new Proxies();
   const cluster = await startCluster({
-    profile: "embedded",
+    profile: settings.profile,
     directory,
     hosts,
+    natsServers: settings.natsServers,
+    through: (kind, endpoint) => proxies.through(kind, endpoint),
     environment: {
       ELANUS_SESSION_TTL_MS: String(settings.sessionTtlMs),
       ...settings.hostEnvironment,
     },
     ...(settings.hostScript === undefined ? {} : { hostScript: settings.hostScript }),
   });
-  const run = new Run(settings, cluster, directory);
+  const run = new Run(settings, { cluster, proxies, directory });
   try {
     const report = await run.run();
     if (!isClean(report)) return report;
@@ -49,22 +52,31 @@ export async function runChaos(settings: ChaosSettings): Promise<ChaosReport> {
   } finally {
     run.state.isOver = true;
     await cluster.stop();
+    await proxies.stop();
   }
+}
+
+interface Place {
+  readonly cluster: Cluster;
+  readonly proxies: Proxies;
+  /** Of its data and its logs. */
+  readonly directory: string;
 }
 
 class Run {
   readonly state: RunState;
   readonly #settings: ChaosSettings;
   readonly #cluster: Cluster;
-  readonly #directory: string;
+  readonly #place: Place;
   readonly #handOvers = new HandOvers();
   #kills = 0;
+  #faultsFrom = 0;
 
-  constructor(settings: ChaosSettings, cluster: Cluster, directory: string) {
+  constructor(settings: ChaosSettings, place: Place) {
     this.state = new RunState(settings.seed);
     this.#settings = settings;
-    this.#cluster = cluster;
-    this.#directory = directory;
+    this.#cluster = place.cluster;
+    this.#place = place;
   }
 
   async run(): Promise<ChaosReport> {
@@ -78,10 +90,14 @@ class Run {
     await new Prober(this.state, load.spare).probe();
     const refused = await shortOfLoad(this.state);
     if (refused !== null) return this.#endRefused(load, refused);
+    this.#faultsFrom = this.state.now();
     const watching = this.#handOvers.watch(typed, () => this.state.isOver);
+    const { cluster, directory } = this.#place;
+    const isOver = () => this.state.isOver;
+    const watched = this.#settings.watch?.({ cluster, directory, isOver });
     const nemesis = await this.#strike(load);
     this.state.isOver = true;
-    await Promise.all([load.running, watching]);
+    await Promise.all([load.running, watching, watched]);
     const end = await this.#endWell(typed, nemesis);
     return this.#report(end.nemesis, end.coldStart, null);
   }
@@ -91,7 +107,7 @@ class Run {
     const aborter = new AbortController();
     this.#settings.signal?.addEventListener("abort", () => aborter.abort());
     const prober = new Prober(this.state, spare);
-    const targets = targetsOf(this.#cluster, this.#settings.sessionTtlMs);
+    const targets = targetsOf(this.#cluster, this.#place.proxies, this.#settings.sessionTtlMs);
     const striking = runNemesis({
       seed,
       faults: faultsOf(targets, only),
@@ -99,6 +115,7 @@ class Run {
       probe: () => prober.probe(),
       untilReady: () => this.#cluster.untilReady(),
       struck: (kind, kills) => this.#tell(kind, kills),
+      pauseMs: this.#settings.pauseMs,
       signal: aborter.signal,
     });
     // A load that broke off would let the faults go on for ever.
@@ -107,9 +124,10 @@ class Run {
   }
 
   #isEnough(kills: number): boolean {
-    const { kills: wanted, writes, handOvers } = this.#settings;
+    const { kills: wanted, writes, handOvers, seconds } = this.#settings;
     const isDone = kills >= wanted && this.state.acknowledged >= writes;
-    return isDone && this.#handOvers.count >= handOvers;
+    const isLongEnough = this.state.now() - this.#faultsFrom >= seconds * 1_000;
+    return isDone && isLongEnough && this.#handOvers.count >= handOvers;
   }
 
   async #endRefused(load: Load, refused: string): Promise<ChaosReport> {
@@ -129,7 +147,7 @@ class Run {
       if (coldStartSearches > 0 && signal?.aborted !== true) {
         this.#tell("starts from nothing local");
         const clients = { typed, chaos };
-        cold = await coldStart(this.#cluster, this.#directory, clients, coldStartSearches);
+        cold = await coldStart(this.#cluster, this.#place.directory, clients, coldStartSearches);
         await auditAll(this.state, chaos);
       }
       return { nemesis, coldStart: cold };
@@ -174,7 +192,7 @@ class Run {
       coldStart: cold,
       seconds: Math.round(state.now() / 1_000),
       ...{ seed, profile, violations: state.findings.kept, failures: state.failures },
-      ...{ notRecovered, refused, directory: this.#directory },
+      ...{ notRecovered, refused, directory: this.#place.directory },
     };
   }
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type ConnectOptions, connectElanus, type ElanusClient } from "../../src/client/connect.js";
 import type { ServerProcess } from "../servers/server-process.js";
 import { type HostPlan, type HostProcess, startHostProcess } from "./host-process.js";
-import { type Parts, type Profile, startParts } from "./parts.js";
+import { type Parts, type Profile, startParts, type Through } from "./parts.js";
 import { untilReady } from "./readiness.js";
 
 export interface ClusterPlan {
@@ -15,6 +15,8 @@ export interface ClusterPlan {
   /** Its data, and what its processes say, a file each. */
   readonly directory: string;
   readonly hosts: readonly HostPlan[];
+  /** Where all others find a server instead of at its own endpoint: behind a proxy. */
+  readonly through?: Through;
   /** Of every host, over our own. */
   readonly environment?: NodeJS.ProcessEnv;
   /** In place of the command line of Elanus: a script with the `host` command. */
@@ -54,7 +56,8 @@ export async function startCluster(plan: ClusterPlan): Promise<Cluster> {
   const directory = resolve(plan.directory);
   const dataDirectory = join(directory, "data");
   mkdirSync(dataDirectory, { recursive: true });
-  const parts = await startParts(plan.profile, plan.natsServers ?? 1, directory);
+  const { profile, natsServers = 1, through = async (_, endpoint) => endpoint } = plan;
+  const parts = await startParts(profile, natsServers, directory, through);
   const surroundings = {
     directory,
     script: plan.hostScript ?? elanusScript,

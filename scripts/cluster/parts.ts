@@ -19,12 +19,18 @@ export interface Parts {
   stop(): Promise<void>;
 }
 
+/** Of a server of this kind at this URL, the URL that others are told. */
+export type Through = (kind: "nats" | "etcd" | "s3" | "redis", endpoint: string) => Promise<string>;
+
 export async function startParts(
   profile: Profile,
   natsServers: 1 | 3,
   directory: string,
+  through: Through,
 ): Promise<Parts> {
-  const nats = await startNats({ directory: join(directory, "nats"), servers: natsServers });
+  const started = await startNats({ directory: join(directory, "nats"), servers: natsServers });
+  const urls = started.servers.map(({ endpoint }) => through("nats", endpoint));
+  const nats = { ...started, url: (await Promise.all(urls)).join(",") };
   const environment = { ELANUS_REPLICAS: String(natsServers) };
   if (profile === "embedded") {
     return { nats, etcd: null, s3: null, redis: null, environment, stop: () => nats.stop() };
@@ -38,12 +44,12 @@ export async function startParts(
     ...{ nats, etcd, s3, redis },
     environment: {
       ...environment,
-      ELANUS_METADATA_URL: etcd.endpoint,
+      ELANUS_METADATA_URL: await through("etcd", etcd.endpoint),
       ELANUS_OBJECTS_URL: `s3://${s3.bucket}/elanus`,
-      ELANUS_S3_ENDPOINT: s3.endpoint,
+      ELANUS_S3_ENDPOINT: await through("s3", s3.endpoint),
       AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-      ELANUS_CACHE_URL: redis.endpoint,
+      ELANUS_CACHE_URL: await through("redis", redis.endpoint),
     },
     async stop() {
       await Promise.all([nats, etcd, s3, redis].map((part) => part.stop()));
