@@ -20,6 +20,7 @@ interface Options {
   readonly handOvers: number;
   readonly seed: number;
   readonly profile: ChaosSettings["profile"];
+  readonly nats: "1" | "3";
   readonly only: readonly string[];
   readonly coldStart: number;
   readonly json?: boolean;
@@ -40,6 +41,7 @@ function settingsOf(options: Options): ChaosSettings {
   return {
     ...chaosDefaults,
     ...{ kills, writes, seed, profile, handOvers },
+    natsServers: options.nats === "3" ? 3 : 1,
     only: isHandOvers && options.only.length === 0 ? handOverFaults : options.only,
     deletesOfTen: isHandOvers ? handOverDeletesOfTen : chaosDefaults.deletesOfTen,
     coldStartSearches: options.coldStart,
@@ -114,9 +116,10 @@ await new Command("chaos")
   .option("--seed <number>", "of the schedule of faults and of the load", wholeNumber, 1)
   .addOption(
     new Option("--profile <name>", "which parts")
-      .choices(["embedded"])
+      .choices(["embedded", "cluster"])
       .default(chaosDefaults.profile),
   )
+  .addOption(new Option("--nats <number>", "servers").choices(["1", "3"]).default("1"))
   .option("--only <kinds>", "of faults, such as kill-query,freeze-data", listOf, [])
   .option(
     "--cold-start <searches>",

@@ -18,7 +18,8 @@ export interface ChaosSettings {
   /** At most, between two faults. */
   readonly pauseMs: number;
   readonly seed: number;
-  readonly profile: "embedded";
+  readonly profile: "embedded" | "cluster";
+  readonly natsServers: 1 | 3;
   /** Kinds of faults, or beginnings of their names; empty for all. */
   readonly only: readonly string[];
   /** Searches that are compared before and after everything was stopped; 0: it is not. */
@@ -59,6 +60,7 @@ export const chaosDefaults = {
     pauseMs: 400,
     seed: 1,
     profile: "embedded",
+    natsServers: 1,
   },
   ...{ only: [], coldStartSearches: 1_000, sessionTtlMs: 3_000, deletesOfTen: 3 },
 } as const satisfies ChaosSettings;

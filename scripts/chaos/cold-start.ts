@@ -57,13 +57,19 @@ export async function coldStart(
   };
 }
 
-async function stopAll({ hosts, nats }: Cluster): Promise<void> {
-  await Promise.all(hosts.map((host) => host.stop()));
-  await Promise.all(nats.map((server) => server.stop()));
+async function stopAll(cluster: Cluster): Promise<void> {
+  await Promise.all(cluster.hosts.map((host) => host.stop()));
+  await Promise.all(serversOf(cluster).map((server) => server.stop()));
 }
 
-async function startAll({ hosts, nats }: Cluster): Promise<void> {
-  await Promise.all(nats.map((server) => server.restart()));
+/** Redis keeps nothing on its disk: a restart empties it. */
+function serversOf({ nats, etcd, s3, redis }: Cluster) {
+  return [...nats, ...[etcd, s3, redis].flatMap((server) => server ?? [])];
+}
+
+async function startAll(cluster: Cluster): Promise<void> {
+  const { hosts } = cluster;
+  await Promise.all(serversOf(cluster).map((server) => server.restart()));
   await Promise.all(hosts.map((host) => host.restart()));
 }
 
