@@ -25,14 +25,11 @@ withCommon(program.command("dev"), runDev)
   .option("--port <port>", "of the nats-server; 0: a free one (default 4222)")
   .option("--hosts <roles>", "the roles of each host, for instance 'proxy,coordinator;query,data'");
 
-withNats(withCommon(program.command("host"), (configuration) => runHost(configuration)))
+withParts(withCommon(program.command("host"), (configuration) => runHost(configuration)))
   .description("run one actor host")
   .option("--roles <roles>", "proxy, coordinator, oracle, query, data, index (default all)")
   .option("--name <name>", "unique in the cluster (default: made up)")
-  .option("--objects-url <url>", "s3://bucket/prefix (default: a folder in the data directory)")
-  .option("--s3-endpoint <url>", "of a store that speaks S3 but is not AWS's own")
   .option("--cache-url <url>", "redis://host:port for search results; needs ELANUS_CACHE_SECRET")
-  .option("--s3-region <region>", "of the bucket (default AWS_REGION or us-east-1)")
   .option("--replicas <number>", "of the streams, on a cluster of NATS servers");
 
 withNats(withCommon(program.command("status"), runStatus))
@@ -50,7 +47,7 @@ withNats(
   .option("--stop", "its process ends then; started again, it works again")
   .option("--undo", "let it work again");
 
-withNats(withCommon(program.command("doctor"), runDoctor))
+withParts(withCommon(program.command("doctor"), runDoctor))
   .description("check what Elanus stands on, and say how to mend it")
   .option("--json", "one line of JSON");
 
@@ -72,6 +69,18 @@ function withNats(command: Command): Command {
   return command
     .option("--nats-url <url>", "of the NATS server (default NATS_URL or nats://127.0.0.1:4222)")
     .option("--nats-credentials <file>", "a credentials file (default NATS_CREDS)");
+}
+
+/** The parts that a cluster of several machines shares. */
+function withParts(command: Command): Command {
+  return withNats(command)
+    .option("--metadata-url <urls>", "endpoints of etcd (default: a bucket of the NATS server)")
+    .option("--etcd-user <name>", "its password: ELANUS_ETCD_PASSWORD")
+    .option("--etcd-ca <file>", "who signed the certificate of etcd, in PEM")
+    .option("--cluster-name <name>", "keeps clusters apart that share an etcd (default 'default')")
+    .option("--objects-url <url>", "s3://bucket/prefix (default: a folder in the data directory)")
+    .option("--s3-endpoint <url>", "of a store that speaks S3 but is not AWS's own")
+    .option("--s3-region <region>", "of the bucket (default AWS_REGION or us-east-1)");
 }
 
 async function runWith(run: Run, options: Record<string, unknown>): Promise<number> {

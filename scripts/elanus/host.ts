@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import {
   type Configuration,
+  etcdSettingsOf,
   natsSettingsOf,
   objectStoreOf,
   sharedCacheOf,
@@ -32,11 +33,17 @@ export async function runHost(
     ...{ dataDir, diskReserveBytes, unflushedBytesMax, channelBytesMax },
     nats: natsSettingsOf(configuration, host, true),
     streams: { replicas, logBytesMax, duplicateWindowMs },
+    etcd: etcdSettingsOf(configuration),
     objectStore: objectStoreOf(configuration),
     cache: sharedCacheOf(configuration),
     version: packageVersion(),
     ...(changed === undefined ? {} : { definitions: changed }),
     report: log.report,
+    metadataReplaced(why) {
+      log.report("error", "host", `ends: ${why}`);
+      // At once: in order would be to write to a store that is another one now.
+      process.exit(1);
+    },
   });
   const early = await Promise.race([starting.then(() => null), told]);
   if (early !== null) return 0;

@@ -33,6 +33,7 @@ export function createHosts(ttlMs: number): Hosts {
 /**
  * Takes in a list of all sessions. A time in which the watcher could not look counts only for as
  * long as a look is due: while the metadata store is away no host can renew its session either.
+ * With the third before the outage, and what a host takes to renew after it, that is below the TTL.
  */
 export function observeSessions(
   hosts: Hosts,
@@ -40,7 +41,7 @@ export function observeSessions(
   monotonicMs: number,
 ): void {
   const sinceLast = hosts.lastListMs === null ? 0 : monotonicMs - hosts.lastListMs;
-  const watchedMs = Math.min(sinceLast, hosts.ttlMs / 2);
+  const watchedMs = Math.min(sinceLast, hosts.ttlMs / 3);
   hosts.lastListMs = monotonicMs;
   const before = new Map(hosts.seen);
   hosts.seen.clear();

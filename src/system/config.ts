@@ -4,6 +4,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { roles } from "../messages/records.js";
+import type { EtcdSettings } from "../storage/metadata-store-etcd.js";
 import type { NatsSettings } from "./nats.js";
 import {
   type ObjectStoreLocation,
@@ -21,6 +22,8 @@ const listOf = <Item extends z.ZodType>(separator: string, item: Item) =>
       typeof given === "string" ? given.split(separator).map((text) => text.trim()) : given,
     z.array(item).min(1),
   );
+const areOfOneProtocol = (urls: readonly string[]) =>
+  new Set(urls.map((url) => new URL(url).protocol)).size === 1;
 const rolesSchema = listOf(",", z.enum(roles));
 
 const configurationSchema = z.strictObject({
@@ -64,6 +67,19 @@ const configurationSchema = z.strictObject({
   readsMax: positive.max(1_024).default(16),
   searchThreads: positive.max(256).default(Math.max(1, Math.min(8, availableParallelism() - 1))),
   buildThreads: positive.max(64).default(1),
+  /** Endpoints of etcd; absent: a bucket of the NATS server, which then must not be a cluster. */
+  metadataUrl: listOf(",", z.url({ protocol: /^https?$/, error: "not like http://host:port" }))
+    .refine(areOfOneProtocol, "either all http or all https")
+    .optional(),
+  etcdUser: z.string().optional(),
+  etcdPassword: z.string().optional(),
+  /** A file in PEM. */
+  etcdCa: z.string().optional(),
+  /** Its keys in etcd begin with `elanus/<name>/`. */
+  clusterName: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, "letters, digits, '-' and '_', at most 64")
+    .default("default"),
   /** Where the objects lie; absent: a folder in the data directory. */
   objectsUrl: z.string().regex(objectsUrlPattern, "not like s3://bucket/prefix").optional(),
   /** Of a store that is not AWS's own. */
@@ -103,6 +119,11 @@ const environmentNames: Readonly<Record<Name, string>> = {
   searchThreads: "ELANUS_SEARCH_THREADS",
   buildThreads: "ELANUS_BUILD_THREADS",
   objectsUrl: "ELANUS_OBJECTS_URL",
+  metadataUrl: "ELANUS_METADATA_URL",
+  etcdUser: "ELANUS_ETCD_USER",
+  etcdPassword: "ELANUS_ETCD_PASSWORD",
+  etcdCa: "ELANUS_ETCD_CA",
+  clusterName: "ELANUS_CLUSTER_NAME",
   s3Endpoint: "ELANUS_S3_ENDPOINT",
   s3Region: "AWS_REGION",
   cacheUrl: "ELANUS_CACHE_URL",
@@ -198,6 +219,23 @@ export function sharedCacheOf(configuration: Configuration): SharedCacheSettings
   if (secret !== undefined) return { url, secret };
   const hint = "set ELANUS_CACHE_SECRET to the same text of 16 or more characters on every host";
   throw new ConfigurationError(`--cache-url needs a secret, or anybody's answers count: ${hint}`);
+}
+
+/** Null: a key-value bucket of the NATS server. */
+export function etcdSettingsOf(configuration: Configuration): EtcdSettings | null {
+  const { metadataUrl, etcdUser, etcdPassword = "", etcdCa, clusterName } = configuration;
+  if (metadataUrl === undefined) return null;
+  const user = etcdUser === undefined ? {} : { user: { name: etcdUser, password: etcdPassword } };
+  const trusted = etcdCa === undefined ? {} : { rootCertificate: readCertificate(etcdCa) };
+  return { endpoints: metadataUrl, cluster: clusterName, ...user, ...trusted };
+}
+
+function readCertificate(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new ConfigurationError(`ELANUS_ETCD_CA: ${(error as Error).message}`);
+  }
 }
 
 export function natsSettingsOf(

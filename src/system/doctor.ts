@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, rm, statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Configuration } from "./config.js";
+import { type Configuration, etcdSettingsOf, objectStoreOf } from "./config.js";
+import { inspectMetadata, inspectObjects } from "./doctor-parts.js";
 import type { NatsLink } from "./nats.js";
 import { findNatsServer, natsServerVersion } from "./nats-program.js";
 import { entryBytesMax } from "./streams.js";
@@ -27,13 +28,16 @@ export async function inspect(
   link: NatsLink | null,
 ): Promise<readonly Finding[]> {
   const program = findNatsServer(process.env);
+  const etcd = etcdSettingsOf(configuration);
   const version = link?.serverVersion ?? (program && natsServerVersion(program));
   return [
     inspectNode(),
-    link === null ? inspectProgram(program, version) : await inspectServer(link),
+    link === null ? inspectProgram(program, version) : await inspectServer(link, etcd !== null),
     ...(version === undefined ? [] : [acknowledgement(version)]),
     inspectPayload(link),
     inspectIngest(configuration),
+    await inspectMetadata(etcd),
+    await inspectObjects(objectStoreOf(configuration)),
     await inspectAddon(),
     await inspectDataDir(configuration.dataDir),
     await inspectDisk(configuration),
@@ -61,7 +65,7 @@ function inspectProgram(program: string | undefined, version: string | undefined
   return { level: "fail", subject, text: "not found", fix };
 }
 
-async function inspectServer(link: NatsLink): Promise<Finding> {
+async function inspectServer(link: NatsLink, hasEtcd: boolean): Promise<Finding> {
   const subject = "nats-server";
   const text = `${link.serverVersion} answers at ${link.url}`;
   const result = await link.request("$JS.API.INFO", new Uint8Array(), { timeoutMs: 2_000 });
@@ -70,7 +74,10 @@ async function inspectServer(link: NatsLink): Promise<Finding> {
     return { level: "fail", subject, text: `${text}, without JetStream`, fix };
   }
   if (!link.clustered) return ok(subject, `${text}, with JetStream`);
-  const fix = "use a single server: metadata in a key-value bucket is not safe on a cluster";
+  if (hasEtcd) return ok(subject, `${text}, one of a cluster, with JetStream`);
+  const fix =
+    "metadata in a key-value bucket is not safe on a cluster: keep it in etcd (--metadata-url), " +
+    "or use a single server";
   return { level: "fail", subject, text: `${text}, one of a cluster`, fix };
 }
 

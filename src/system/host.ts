@@ -1,11 +1,8 @@
 // A process's worth of actors: connects, runs the actors of its roles, and ends them in order.
 import { randomBytes } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { HostChanged } from "../messages/control.js";
 import type { ActorStatus, Role } from "../messages/records.js";
-import { UnavailableError } from "../storage/errors.js";
-import type { MetadataStore } from "../storage/metadata-store.js";
-import { openNatsMetadataStore } from "../storage/metadata-store-nats.js";
+import type { EtcdSettings } from "../storage/metadata-store-etcd.js";
 import type { RunnerPorts } from "./actor-runner.js";
 import {
   type ActorContext,
@@ -24,6 +21,7 @@ import { Departure } from "./departure.js";
 import { DiskWatch } from "./disk-watch.js";
 import { envelopeOf } from "./envelope.js";
 import { HostActors } from "./host-actors.js";
+import { openMetadata } from "./metadata-location.js";
 import { connectNats, type NatsLink, type NatsSettings } from "./nats.js";
 import { type ObjectStoreLocation, openObjectStore } from "./object-store-location.js";
 import { Session } from "./session.js";
@@ -35,6 +33,8 @@ export interface HostSettings {
   readonly roles: readonly Role[];
   readonly nats: NatsSettings;
   readonly streams: StreamSettings;
+  /** Where metadata lies; null: in the NATS server. */
+  readonly etcd: EtcdSettings | null;
   readonly objectStore: ObjectStoreLocation;
   /** Null: there is none, and no worse answer for it. */
   readonly cache: SharedCacheSettings | null;
@@ -53,6 +53,8 @@ export interface HostSettings {
   /** Only a test's own entry script gives it. */
   readonly definitions?: ChangeDefinition;
   report(level: "info" | "warn" | "error", actor: string, text: string): void;
+  /** etcd is no longer the one it was, so the process must end; told once. */
+  metadataReplaced(why: string): void;
 }
 
 export interface Host {
@@ -66,18 +68,20 @@ export interface Host {
 /** In which others can take over what a process runs that was told to end. */
 const handOverMs = 4_000;
 const drainMs = 4_000;
-const storeRetryMs = 500;
 
 export async function startHost(settings: HostSettings): Promise<Host> {
+  const report = (level: "info" | "warn" | "error", text: string) =>
+    settings.report(level, "host", text);
   const link = await connectNats(settings.nats);
-  refuseCluster(link);
   const disk = await DiskWatch.start(settings.dataDir, settings.diskReserveBytes);
   const bus = await Bus.open(link, {
     streams: settings.streams,
     hasRoom: () => disk.hasRoom,
-    report: (level, text) => settings.report(level, "host", text),
+    report,
   });
-  const metadata = await openMetadata(link, settings);
+  const { etcd, metadataReplaced: replaced } = settings;
+  const opened = await openMetadata(link, { etcd, report, replaced });
+  const { store: metadata, close: closeMetadata } = opened;
   const objects = await openObjectStore(settings.objectStore);
   const shared = settings.cache === null ? null : await openSharedCache(settings.cache);
   let actors: HostActors | null = null;
@@ -90,7 +94,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
     ttlMs: settings.sessionTtlMs,
     actors: () => running().map(({ status }) => status),
     announce: () => announce(link, settings.host),
-    report: (level, text) => settings.report(level, "host", text),
+    report,
   });
   const compute = openCompute(settings, (crashed) => {
     const reason = "a search thread that held its rows has crashed";
@@ -111,7 +115,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
   const departure = new Departure({
     ...{ host: settings.host, ttlMs: settings.sessionTtlMs, metadata, session, actors, channels },
     announcements: bus.announcements,
-    report: (level, text) => settings.report(level, "host", text),
+    report,
   });
   channels.start();
   await actors.start();
@@ -127,6 +131,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
       const leaving = actors.roles.map((role) => actors.leave(role, drainMs));
       await Promise.all([channels.drain(drainMs), ...leaving]);
       await session.stop();
+      closeMetadata();
       await compute.close();
       bus.close();
       shared?.close();
@@ -164,27 +169,6 @@ function channelActors(settings: HostSettings, ports: RunnerPorts): ChannelActor
 function announce(link: NatsLink, host: string): void {
   const { subject, headers, body } = envelopeOf(HostChanged.create({ host }), null);
   link.publish(subject, body, { headers });
-}
-
-/** A conditional write is not safe on a cluster of servers before 2.11: two could both succeed. */
-function refuseCluster(link: NatsLink): void {
-  if (!link.clustered) return;
-  throw new Error(
-    `the NATS server at ${link.url} is one of a cluster, on which metadata cannot be kept safely ` +
-      "in a key-value bucket: use a single server",
-  );
-}
-
-async function openMetadata(link: NatsLink, settings: HostSettings): Promise<MetadataStore> {
-  for (;;) {
-    try {
-      return await openNatsMetadataStore(link.keyValueClient());
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      settings.report("warn", "host", `no metadata yet: ${error.message}`);
-      await delay(storeRetryMs);
-    }
-  }
 }
 
 function openCompute(

@@ -103,6 +103,7 @@ export class Session {
     });
   }
 
+  /** One that fails is due again at the next look: others count the silence after an outage. */
   async #renew(): Promise<void> {
     const sentAtMs = performance.now();
     const actors = this.#settings.actors();
@@ -113,12 +114,12 @@ export class Session {
         if (phases !== this.#lastPhases) this.#settings.announce();
         this.#lastPhases = phases;
         this.#hasReported = false;
+        this.#lastWrittenMs = sentAtMs;
       }
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       this.#reportOnce("warn", `the session is not renewed: ${error.message}`);
     }
-    this.#lastWrittenMs = sentAtMs;
   }
 
   async #put(actors: readonly ActorStatus[]): Promise<boolean> {

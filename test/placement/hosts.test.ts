@@ -48,7 +48,9 @@ describe("the life of a host", () => {
     observeSessions(hosts, [entry("a", 1)], 0);
     observeSessions(hosts, [entry("a", 1)], 60_000);
     expect(livingHosts(hosts, "query")).toEqual(["a"]);
-    observeSessions(hosts, [entry("a", 1)], 64_500);
+    observeSessions(hosts, [entry("a", 1)], 63_000);
+    expect(livingHosts(hosts, "query")).toEqual(["a"]);
+    observeSessions(hosts, [entry("a", 1)], 66_000);
     expect(livingHosts(hosts, "query")).toEqual([]);
   });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import {
+  etcdSettingsOf,
   hostEnvironment,
   loadConfiguration,
   natsSettingsOf,
@@ -50,6 +51,30 @@ describe("configuration", () => {
     const configuration = load({ port: "3" }, environment, file);
     expect(configuration).toMatchObject({ port: 3, dataDir: "from-environment", replicas: 3 });
     expect(configuration.natsUrl).toBe("nats://127.0.0.1:4222");
+  });
+
+  it("keeps metadata in etcd when its endpoints are given", () => {
+    expect(etcdSettingsOf(load())).toBeNull();
+    const certificate = fileOf("of an authority");
+    const environment = {
+      ELANUS_METADATA_URL: "https://a:2379, https://b:2379",
+      ELANUS_ETCD_PASSWORD: "secret",
+      ELANUS_ETCD_CA: certificate,
+    };
+    const configuration = load({ etcdUser: "elanus", clusterName: "east" }, environment);
+    expect(etcdSettingsOf(configuration)).toEqual({
+      endpoints: ["https://a:2379", "https://b:2379"],
+      cluster: "east",
+      user: { name: "elanus", password: "secret" },
+      rootCertificate: Buffer.from("of an authority"),
+    });
+    const missing = load({ metadataUrl: "http://a:2379", etcdCa: join(directory, "none") });
+    expect(() => etcdSettingsOf(missing)).toThrow("ELANUS_ETCD_CA");
+    expect(() => load({ metadataUrl: "a:2379" })).toThrow("--metadata-url: not like http://");
+    expect(() => load({ metadataUrl: "http://a,https://b" })).toThrow("all http or all https");
+    expect(() => load({ clusterName: "a/b" })).toThrow("--cluster-name");
+    const embedded = hostEnvironment(configuration, environment);
+    expect(etcdSettingsOf(load({}, embedded))).toBeNull();
   });
 
   it("reads roles and hosts as texts and as lists", () => {
