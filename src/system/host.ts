@@ -80,8 +80,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
     report,
   });
   const { etcd, metadataReplaced: replaced } = settings;
-  const opened = await openMetadata(link, { etcd, report, replaced });
-  const { store: metadata, close: closeMetadata } = opened;
+  const { store: metadata, close } = await openMetadata(link, { etcd, report, replaced });
   const objects = await openObjectStore(settings.objectStore);
   const shared = settings.cache === null ? null : await openSharedCache(settings.cache);
   let actors: HostActors | null = null;
@@ -131,7 +130,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
       const leaving = actors.roles.map((role) => actors.leave(role, drainMs));
       await Promise.all([channels.drain(drainMs), ...leaving]);
       await session.stop();
-      closeMetadata();
+      close();
       await compute.close();
       bus.close();
       shared?.close();
