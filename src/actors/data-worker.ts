@@ -2,7 +2,7 @@
 
 import type { AnyMessage } from "../messages/catalogue.js";
 import { FlushChannel } from "../messages/command.js";
-import { CollectionChanged, ManifestCommitted } from "../messages/control.js";
+import { ChannelMeasured, CollectionChanged, ManifestCommitted } from "../messages/control.js";
 import { FlushReply } from "../messages/reply.js";
 import { BuildIndex, CompactSegments } from "../messages/task.js";
 import { SegmentSealed, walMessages } from "../messages/wal.js";
@@ -36,6 +36,7 @@ import {
   decideIndexes,
   missingIndexes,
 } from "./data-worker/indexing.js";
+import { announceMeasure, channelBytes } from "./data-worker/measuring.js";
 import {
   applySealAppended,
   applySealFailed,
@@ -88,7 +89,7 @@ function apply(state: DataWorkerState, outcome: Outcome, now: Now): void {
     case "Announced":
       return applyAnnouncement(state, outcome.message);
     case "TimerFired":
-      return applyTimer(state, outcome.id);
+      return applyTimer(state, outcome.id, now);
     default:
       return applyExpected(state, outcome, now);
   }
@@ -156,12 +157,15 @@ function extendFlushRequests(state: DataWorkerState): void {
   }
 }
 
-function applyTimer(state: DataWorkerState, id: string): void {
+function applyTimer(state: DataWorkerState, id: string, now: Now): void {
   if (id === "collect") {
     startCollecting(state);
     // Announcements of its changes may be lost.
     readRecord(state);
-  } else extendFlushRequests(state);
+  } else {
+    extendFlushRequests(state);
+    announceMeasure(state, now);
+  }
   const afterMs = id === "collect" ? collectEveryMs(state) : tickMs;
   state.outbox.push({ kind: "timer", id, afterMs });
 }
@@ -301,7 +305,14 @@ export const dataWorker = defineActor<DataWorkerSettings, DataWorkerState>({
     ...segmentAnnouncements,
     CollectionChanged,
   ],
-  emits: [SegmentSealed, ManifestCommitted, BuildIndex, CompactSegments, FlushReply],
+  emits: [
+    SegmentSealed,
+    ManifestCommitted,
+    ChannelMeasured,
+    BuildIndex,
+    CompactSegments,
+    FlushReply,
+  ],
   initial: initialState,
   apply,
   decide,
@@ -318,6 +329,7 @@ export const dataWorker = defineActor<DataWorkerSettings, DataWorkerState>({
       growingBytes: state.open.bytes,
       sealedRanges: state.sealed.length,
       unflushedBytes: unflushedBytes(state),
+      channelBytes: channelBytes(state),
       held: Number(state.isHeld),
       segments: state.manifest?.segments.length ?? 0,
       storedRows: (state.manifest?.segments ?? []).reduce((sum, { rowCount }) => sum + rowCount, 0),

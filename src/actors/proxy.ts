@@ -10,7 +10,7 @@ import {
   DropCollection,
   FlushChannel,
 } from "../messages/command.js";
-import { CollectionChanged } from "../messages/control.js";
+import { ChannelMeasured, CollectionChanged } from "../messages/control.js";
 import { queryMessages } from "../messages/query.js";
 import { replyMessages } from "../messages/reply.js";
 import { RowsDeleted, RowsInserted, RowsUpserted } from "../messages/wal.js";
@@ -45,6 +45,7 @@ import {
 } from "./proxy/describing.js";
 import { foundKeys, respondCount, respondQuery, respondSearch } from "./proxy/merging.js";
 import { applyCollections, applySessions, startOverview } from "./proxy/overviewing.js";
+import { applyMeasured, isLetIn } from "./proxy/pacing.js";
 import {
   applyReadReply,
   failureOf,
@@ -101,7 +102,7 @@ function apply(state: ProxyState, outcome: Outcome, now: Now): void {
 function start(state: ProxyState, incarnation: string): void {
   state.incarnation = incarnation;
   state.outbox.push(
-    { kind: "listen", definitions: [CollectionChanged], token: null, from: "new" },
+    { kind: "listen", definitions: [CollectionChanged, ChannelMeasured], token: null, from: "new" },
     { kind: "listen", definitions: replyMessages, token: incarnation, from: "new" },
   );
 }
@@ -179,6 +180,7 @@ function startCall(
 ): void {
   request.collection = collection;
   const { call } = request;
+  if (!isLetIn(state, request, collection, now)) return;
   switch (call.operation) {
     case "insert":
     case "upsert":
@@ -200,8 +202,21 @@ function startCall(
   }
 }
 
+function resumePaced(state: ProxyState, now: Now): void {
+  const waiting = [...state.paced];
+  state.paced.clear();
+  for (const id of waiting) {
+    const request = state.requests.get(id);
+    if (request?.collection) startCall(state, request, request.collection, now);
+  }
+}
+
 function applyMessage(state: ProxyState, message: AnyMessage, now: Now): void {
   if (message.kind === "CollectionChanged") return forgetCollection(state, message.metadataKey);
+  if (message.kind === "ChannelMeasured") {
+    applyMeasured(state, message, now);
+    return resumePaced(state, now);
+  }
   if (message.kind === "TimestampReply") return applyTimestamp(state, message.timestamp, now);
   if (!("request" in message)) return;
   const request = state.requests.get(message.request);
@@ -329,6 +344,7 @@ function applyListed(
 
 function sweep(state: ProxyState, now: Now): void {
   state.sweeping = false;
+  resumePaced(state, now);
   for (const request of state.requests.values()) {
     if (now.monotonicMs >= request.deadlineMonotonicMs) {
       const text = "no complete answer by the deadline";
@@ -354,7 +370,7 @@ function decide(state: ProxyState, _now: Now): readonly Effect[] {
 
 export const proxy = defineActor<ProxySettings, ProxyState>({
   name: "proxy",
-  accepts: [...replyMessages, CollectionChanged],
+  accepts: [...replyMessages, CollectionChanged, ChannelMeasured],
   emits: [
     RowsInserted,
     RowsUpserted,
@@ -376,6 +392,7 @@ export const proxy = defineActor<ProxySettings, ProxyState>({
     figures: {
       requests: state.requests.size,
       refused: state.refused,
+      paced: state.paced.size,
       collections: state.collections.size,
     },
   }),

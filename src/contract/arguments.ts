@@ -7,7 +7,7 @@ import type { ErrorCode } from "./errors.js";
 import { parseToken, type SessionToken } from "./session-token.js";
 
 const timeoutMsDefault = 30_000;
-const timeoutMsMax = 600_000;
+export const timeoutMsMax = 600_000;
 const filterBytesMax = 64 * 1024;
 const outputFieldsMax = 1_024;
 const outputFieldLengthMax = 1_024;

@@ -43,6 +43,17 @@ export const ManifestCommitted = message(
   { channel: subjectToken, epoch: z.number().int(), number: z.number().int() },
 );
 
+/**
+ * How far a channel's data worker has folded the log, and about how many bytes of rows and indexes
+ * the channel has. `held`: it reads no further, since rows wait for the object store.
+ */
+export const ChannelMeasured = message(
+  "ChannelMeasured",
+  "control.measured.{channel}",
+  "announcement",
+  { channel: subjectToken, position: sequence, bytes: z.number().min(0), held: z.boolean() },
+);
+
 /** An index file for one vector field of one segment stands in the object store. */
 export const IndexBuilt = message("IndexBuilt", "control.index.{channel}", "announcement", {
   channel: subjectToken,
@@ -114,5 +125,6 @@ export const controlMessages = [
   IndexDamaged,
   DeadRowsCounted,
   SegmentsCompacted,
+  ChannelMeasured,
 ] as const;
 export type ControlMessage = MessageOf<(typeof controlMessages)[number]>;

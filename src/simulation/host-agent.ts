@@ -28,11 +28,13 @@ interface Wanted {
 
 const { sessionTtlMs: ttlMs, duplicateWindowMs, objectGraceMs } = timings;
 
+const proxyBounds = { requestsMax: 64, entryBytesMax, channelBytesMax: 2 ** 40 };
+
 /** What is started once per host. */
 function singletons(host: string): Partial<Record<Role, Wanted>> {
   const leader = { host, sessionTtlMs: ttlMs };
   return {
-    proxy: { definition: proxy, settings: { proxy: host, requestsMax: 64, entryBytesMax } },
+    proxy: { definition: proxy, settings: { ...proxyBounds, proxy: host } },
     coordinator: {
       definition: coordinator,
       settings: {

@@ -51,7 +51,8 @@ const objectGraceMs = 3_600_000;
 
 /** One actor a host. */
 const hostActors: Readonly<Record<HostRole, (context: ActorContext) => ActorStart>> = {
-  proxy: ({ host }) => plan(proxy, { proxy: host, requestsMax, entryBytesMax }, null),
+  proxy: ({ host, channelBytesMax }) =>
+    plan(proxy, { proxy: host, requestsMax, entryBytesMax, channelBytesMax }, null),
   coordinator: ({ host, sessionTtlMs }) =>
     plan(
       coordinator,

@@ -1,4 +1,5 @@
 // The edge for clients: a NATS micro service whose requests the proxy answers.
+import { timeoutMsMax } from "../contract/arguments.js";
 import { clientError } from "../contract/errors.js";
 import { encodeError, errorHeaders } from "../contract/replies.js";
 import type { ClientError, ClientReply, ClientRequest } from "./client-request.js";
@@ -25,7 +26,7 @@ const mediaTypes = { json: "application/json", msgpack: "application/msgpack" } 
 const inFlightMax = 4_096;
 const inFlightBytesMax = 256 * 1024 * 1024;
 /** No client waits for longer; what nobody answered by then is forgotten. */
-const forgetAfterMs = 120_000;
+const forgetAfterMs = timeoutMsMax + 10_000;
 const sweepEveryMs = 5_000;
 const pollMs = 10;
 

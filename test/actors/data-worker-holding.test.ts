@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { unflushedBytes } from "../../src/actors/data-worker/holding.js";
 import { DataWorld, manifestIn } from "./data-world.js";
-import { every, one } from "./driven.js";
+import { every, one, published } from "./driven.js";
 import { away, inserted, job, jobs, sealed } from "./query-world.js";
 import { recordWith } from "./small-collection.js";
 
@@ -92,5 +92,17 @@ describe("a budget for rows that wait for the object store", () => {
     expect(tries.length).toBeGreaterThan(6);
     expect(tries.length).toBeLessThan(16);
     expect(world.state.isHeld).toBe(true);
+  });
+});
+
+describe("word of the channel", () => {
+  it("tells position, size and whether it is held, and nothing while nothing happens", () => {
+    const world = owning();
+    world.log(inserted(1));
+    const told = published(world.measures(3_000));
+    expect(told).toMatchObject([{ kind: "ChannelMeasured", position: 1, held: false }]);
+    expect(world.measures(3_000)).toEqual([]);
+    filled(world);
+    expect(published(world.measures(100))).toMatchObject([{ held: true }]);
   });
 });

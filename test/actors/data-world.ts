@@ -91,10 +91,18 @@ export class DataWorld extends Driven<DataWorkerState> {
     return this.committed(this.stored(this.encoded(effects, rowCount)));
   }
 
+  /** Without word of the channel's size, which has times of its own. */
   tick(ms = 500): Effect[] {
-    return this.pass(ms, "tick");
+    return this.pass(ms, "tick").filter((effect) => !isMeasure(effect));
+  }
+
+  measures(ms: number): Effect[] {
+    return this.pass(ms, "tick").filter(isMeasure);
   }
 }
+
+const isMeasure = (effect: Effect) =>
+  effect.kind === "publish" && effect.message.kind === "ChannelMeasured";
 
 export function manifestIn(effects: readonly Effect[]): Manifest {
   const objects = every(effects, "writeObject").filter(({ key }) => key.endsWith(".json"));

@@ -9,7 +9,12 @@ const fields = [
 ];
 
 function startProxy() {
-  const state = proxy.initial({ proxy: "p", requestsMax: 8, entryBytesMax: 1_000_000 });
+  const state = proxy.initial({
+    proxy: "p",
+    requestsMax: 8,
+    entryBytesMax: 1_000_000,
+    channelBytesMax: 1e9,
+  });
   let monotonicMs = 0;
   return (outcome: Outcome, afterMs = 0): readonly Effect[] => {
     monotonicMs += afterMs;

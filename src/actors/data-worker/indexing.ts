@@ -15,6 +15,8 @@ const settleMs = 2_000;
 export function decideIndexes(state: DataWorkerState, now: Now): void {
   if (state.manifest === null || state.root === null) return;
   if (now.monotonicMs - state.ownedSinceMs < settleMs) return;
+  // The task would only fail, and its repeats pile up until the store is back.
+  if (state.troubles.has("objects")) return;
   for (const segment of state.manifest.segments) askForIndexes(state, segment, now);
   const merged = state.compaction?.segment;
   if (merged) askForIndexes(state, merged, now);

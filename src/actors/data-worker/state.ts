@@ -125,6 +125,8 @@ export interface DataWorkerState {
   closedBytes: number;
   /** Whether the log is read no further until there is room. */
   isHeld: boolean;
+  /** What was last announced of the channel's size and position. */
+  told: { position: number; bytes: number; held: boolean; atMs: number };
   /** The seal that was appended and not read back yet. */
   seal: Seal | null;
   sealBlockedUntilMs: number;
@@ -171,6 +173,7 @@ export function initialState(settings: DataWorkerSettings): DataWorkerState {
     sealed: [],
     closedBytes: 0,
     isHeld: false,
+    told: { position: 0, bytes: 0, held: false, atMs: Number.NEGATIVE_INFINITY },
     seal: null,
     sealBlockedUntilMs: 0,
     lastReadAtMs: 0,

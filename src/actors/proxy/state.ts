@@ -8,6 +8,7 @@ import type { QueryChannelReply, SearchChannelReply } from "../../messages/reply
 import type { RowBatch } from "../../rows/columns.js";
 import type { CollectionSchema, Key } from "../../rows/schema.js";
 import type { Effect } from "../../system/actor.js";
+import type { ChannelLoad } from "./pacing.js";
 
 export interface ProxySettings {
   readonly proxy: string;
@@ -15,6 +16,8 @@ export interface ProxySettings {
   readonly requestsMax: number;
   /** The largest entry of the log. */
   readonly entryBytesMax: number;
+  /** A channel with more bytes of rows and indexes takes no new rows. */
+  readonly channelBytesMax: number;
 }
 
 export interface KnownCollection {
@@ -61,6 +64,7 @@ export interface WritePart {
   readonly channel: string;
   readonly shard: number;
   readonly rows: number;
+  readonly bytes: number;
   acknowledged: { sequence: number; duplicate: boolean } | null;
   /** A delete: how many keys the entry names. */
   deleted: number;
@@ -115,6 +119,10 @@ export interface ProxyState {
   connection: number;
   readonly requests: Map<string, Request>;
   readonly collections: Map<string, KnownCollection>;
+  /** By channel, what its data worker said of it. */
+  readonly loads: Map<string, ChannelLoad>;
+  /** Writes that wait until data workers have caught up. */
+  readonly paced: Set<string>;
   /** Requests that wait for a collection's record, by its key. */
   readonly awaited: Map<string, string[]>;
   oracle: { timestamp: bigint; readAtMs: number } | null;
@@ -134,6 +142,8 @@ export function initialState(settings: ProxySettings): ProxyState {
     connection: 0,
     requests: new Map(),
     collections: new Map(),
+    loads: new Map(),
+    paced: new Set(),
     awaited: new Map(),
     oracle: null,
     oracleAskedAtMs: Number.NEGATIVE_INFINITY,

@@ -13,6 +13,7 @@ import { type Key, primaryKeyOf } from "../../rows/schema.js";
 import { shardOfAutoId, shardOfKey, shardOfRequest, splitByKey } from "../../rows/shards.js";
 import type { LogEntry, Now } from "../../system/actor.js";
 import { channelOf, forgetCollection, keyOf } from "./collections.js";
+import { noteWritten } from "./pacing.js";
 import { refuse, refuseWith, respond, sessionOf } from "./responding.js";
 import { stampNow } from "./stamping.js";
 import {
@@ -62,14 +63,29 @@ export function startInsert(
   }
   request.work = work;
   for (const { shard, batch, rows, message } of messages) {
-    addPart(work, message.channel, shard, batch);
+    addPart(work, message.channel, shard, batch, rows.byteLength);
     append(state, request, call, message, rows, now);
   }
 }
 
-function addPart(work: WriteWork, channel: string, shard: number, batch: RowBatch): void {
-  const part: WritePart = { channel, shard, rows: batch.count, acknowledged: null, deleted: 0 };
-  work.parts.set(channel, part);
+function addPart(
+  work: WriteWork,
+  channel: string,
+  shard: number,
+  { count: rows }: RowBatch,
+  bytes: number,
+): void {
+  work.parts.set(channel, { channel, shard, rows, bytes, acknowledged: null, deleted: 0 });
+}
+
+function addDeletes(
+  work: WriteWork,
+  channel: string,
+  shard: number,
+  deleted: number,
+  bytes: number,
+): void {
+  work.parts.set(channel, { channel, shard, rows: 0, bytes, acknowledged: null, deleted });
 }
 
 export function startDeleteByIds(
@@ -105,7 +121,7 @@ export function startDeleteByIds(
   const work: WriteWork = { kind: "write", call, keys: read.keys, parts: new Map() };
   request.work = work;
   for (const { channel, shard, keys, message, body } of entries) {
-    work.parts.set(channel, { channel, shard, rows: 0, acknowledged: null, deleted: keys.length });
+    addDeletes(work, channel, shard, keys.length, body.byteLength);
     append(state, request, call, message, body, now);
   }
 }
@@ -135,7 +151,7 @@ export function startDeleteOfFound(
   }
   request.work = work;
   found.forEach(({ channel, shard, keys }, place) => {
-    work.parts.set(channel, { channel, shard, rows: 0, acknowledged: null, deleted: keys.length });
+    addDeletes(work, channel, shard, keys.length, sizes[place] ?? 0);
     const message = messages[place];
     if (message) append(state, request, call, message, call.filter ?? "", now);
   });
@@ -171,6 +187,7 @@ export function applyAppended(
   const { work } = request;
   const part = work.kind === "write" ? work.parts.get(channel) : undefined;
   if (work.kind !== "write" || part === undefined) return;
+  if (!acknowledged.duplicate) noteWritten(state, channel, acknowledged.sequence, part.bytes);
   if (acknowledged.duplicate && work.call.operation === "delete" && work.call.filter !== null) {
     const id = expect(state, { for: "original", request: request.id, channel });
     const { sequence } = acknowledged;
