@@ -55,10 +55,14 @@ export function lanceDb(): Engine {
   };
 }
 
-/** The vectors of twice as many rows are read and compared again: the index holds bytes of them. */
+/** The vectors of so many times as many rows are read and compared: the index holds bytes of them. */
+const refineFactor = 2;
+
 async function nearest(table: Table, query: Float32Array, { k, ef }: SearchOptions) {
-  const asked = table.search(query).distanceType(distance).ef(ef).refineFactor(2).limit(k);
-  const found = await asked.select(["id", "_distance"]).toArrow();
+  // It refuses to look less far than it is to find.
+  const width = Math.max(ef, k * refineFactor);
+  const asked = table.search(query).distanceType(distance).ef(width).refineFactor(refineFactor);
+  const found = await asked.limit(k).select(["id", "_distance"]).toArrow();
   return Array.from(found.getChild("id") ?? [], Number);
 }
 
