@@ -25,7 +25,7 @@ export async function runHost(
   const log = createOperatorLog(configuration, host);
   const told = interruption();
   const { roles, sessionTtlMs, readsMax, searchThreads, buildThreads } = configuration;
-  const { unflushedBytesMax, channelBytesMax } = configuration;
+  const { unflushedBytesMax, channelBytesMax, quotaRequests, quotaBytes } = configuration;
   const { replicas, logBytesMax, duplicateWindowMs, dataDir, diskReserveBytes } = configuration;
   mkdirSync(dataDir, { recursive: true });
   const starting = startHost({
@@ -36,6 +36,7 @@ export async function runHost(
     etcd: etcdSettingsOf(configuration),
     objectStore: objectStoreOf(configuration),
     cache: sharedCacheOf(configuration),
+    quota: { requests: quotaRequests ?? null, bytes: quotaBytes ?? null },
     version: packageVersion(),
     ...(changed === undefined ? {} : { definitions: changed }),
     report: log.report,

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { ConsecutiveBreaker, circuitBreaker, handleWhen } from "cockatiel";
 import { Redis, ReplyError } from "ioredis";
 import { assertCacheKey, assertTimeToLive, type Cache } from "./cache.js";
+import type { Counters } from "./counters.js";
 
 export interface RedisTiming {
   /** How long a command may take before its caller goes on without it. */
@@ -108,6 +109,20 @@ export function redisCache(link: RedisLink): Cache {
     async delete(key) {
       assertCacheKey(key);
       await link.ask((redis) => redis.del(key));
+    },
+  };
+}
+
+export function redisCounters(link: RedisLink): Counters {
+  return {
+    async add(key, amount, ttlMs) {
+      assertCacheKey(key);
+      assertTimeToLive(ttlMs);
+      const answers = await link.ask((redis) =>
+        redis.multi().incrby(key, amount).pexpire(key, ttlMs).exec(),
+      );
+      const [error, value] = answers?.[0] ?? [];
+      return error == null && Number.isSafeInteger(value) ? (value as number) : undefined;
     },
   };
 }

@@ -4,12 +4,14 @@ import { clientError } from "../contract/errors.js";
 import { encodeError, errorHeaders } from "../contract/replies.js";
 import type { ClientError, ClientReply, ClientRequest } from "./client-request.js";
 import type { NatsLink, NatsMessage } from "./nats.js";
+import type { Quota } from "./quota.js";
 
 export interface ClientServiceSettings {
   readonly version: string;
   readonly newId: () => string;
   /** False when nobody takes it. */
   readonly take: (request: ClientRequest) => boolean;
+  readonly quota: Quota;
 }
 
 const root = "elanus.v1";
@@ -127,15 +129,26 @@ export class ClientService {
       const error = clientError("overloaded", "too many requests are in flight", "retry, later");
       return this.#refuse(replyTo, contentType, error, id);
     }
+    const tokens = subject.slice(root.length + 1).split(".");
+    const refusal = this.#overQuota(tokens[0] ?? "", body.length);
+    if (refusal !== null) return this.#refuse(replyTo, contentType, refusal, id);
     const bytes = body.length;
     this.#inFlight.set(id, { replyTo, contentType, bytes, sinceMs: performance.now() });
     this.#bytes += bytes;
-    const tokens = subject.slice(root.length + 1).split(".");
     const isTaken = this.#settings.take({ id, subject: tokens, contentType, body, connection });
     if (isTaken) return;
     this.#forget(id, { replyTo, contentType, bytes, sinceMs: 0 });
     const error = clientError("unavailable", "this proxy is starting or stopping", "retry");
     this.#refuse(replyTo, contentType, error, id);
+  }
+
+  /** The operator's own requests are never refused for it. */
+  #overQuota(database: string, bytes: number): ClientError | null {
+    if (database === "sys") return null;
+    const admitted = this.#settings.quota.admit(database, bytes, Date.now());
+    if (admitted.ok) return null;
+    const text = `the database '${database}' has used its ${admitted.spent} of this second`;
+    return clientError("overloaded", text, "retry, later; the operator sets the quota of hosts");
   }
 
   #refuse(

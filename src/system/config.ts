@@ -89,6 +89,9 @@ const configurationSchema = z.strictObject({
   cacheUrl: z.url({ protocol: /^rediss?$/, error: "not like redis://host:port" }).optional(),
   /** The same on every host; never on a command line, which others can read. */
   cacheSecret: z.string().min(16, "at least 16 characters").optional(),
+  /** Of each database and second, over all proxies; absent: no limit. */
+  quotaRequests: positive.optional(),
+  quotaBytes: positive.optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 export type Configuration = z.infer<typeof configurationSchema>;
@@ -128,6 +131,8 @@ const environmentNames: Readonly<Record<Name, string>> = {
   s3Region: "AWS_REGION",
   cacheUrl: "ELANUS_CACHE_URL",
   cacheSecret: "ELANUS_CACHE_SECRET",
+  quotaRequests: "ELANUS_QUOTA_REQUESTS",
+  quotaBytes: "ELANUS_QUOTA_BYTES",
   logLevel: "ELANUS_LOG_LEVEL",
 };
 

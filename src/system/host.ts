@@ -24,6 +24,7 @@ import { HostActors } from "./host-actors.js";
 import { openMetadata } from "./metadata-location.js";
 import { connectNats, type NatsLink, type NatsSettings } from "./nats.js";
 import { type ObjectStoreLocation, openObjectStore } from "./object-store-location.js";
+import { Quota, type QuotaLimits } from "./quota.js";
 import { Session } from "./session.js";
 import { openSharedCache, type SharedCacheSettings } from "./shared-cache.js";
 import type { StreamSettings } from "./streams.js";
@@ -38,6 +39,7 @@ export interface HostSettings {
   readonly objectStore: ObjectStoreLocation;
   /** Null: there is none, and no worse answer for it. */
   readonly cache: SharedCacheSettings | null;
+  readonly quota: QuotaLimits;
   readonly dataDir: string;
   /** With less than this free on its disk, clients' writes are refused. */
   readonly diskReserveBytes: number;
@@ -83,6 +85,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
   const { store: metadata, close } = await openMetadata(link, { etcd, report, replaced });
   const objects = await openObjectStore(settings.objectStore);
   const shared = settings.cache === null ? null : await openSharedCache(settings.cache);
+  const quota = new Quota(settings.quota, shared?.counters ?? null);
   let actors: HostActors | null = null;
   let channels: ChannelActors | null = null;
   const running = () => [...(actors?.actors ?? []), ...(channels?.actors ?? [])];
@@ -109,7 +112,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
     ended: (actor) => (actor === "proxy" ? actors?.service?.abandon() : undefined),
   };
   await session.start();
-  actors = hostActors(settings, link, ports);
+  actors = hostActors(settings, link, ports, quota);
   channels = channelActors(settings, ports);
   const departure = new Departure({
     ...{ host: settings.host, ttlMs: settings.sessionTtlMs, metadata, session, actors, channels },
@@ -133,6 +136,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
       close();
       await compute.close();
       bus.close();
+      quota.close();
       shared?.close();
       disk.stop();
       await link.close();
@@ -150,12 +154,17 @@ function contextOf(settings: HostSettings): ActorContext {
   };
 }
 
-function hostActors(settings: HostSettings, link: NatsLink, ports: RunnerPorts): HostActors {
+function hostActors(
+  settings: HostSettings,
+  link: NatsLink,
+  ports: RunnerPorts,
+  quota: Quota,
+): HostActors {
   const context = contextOf(settings);
   return new HostActors({
     roles: settings.roles.filter((name): name is HostRole => !isChannelRole(name)),
     start: (role) => hostActor(role, context)(ports, settings.definitions),
-    serve: (proxy) => openService(link, settings, proxy),
+    serve: (proxy) => openService(link, settings.version, quota, proxy),
   });
 }
 
@@ -182,10 +191,10 @@ function openCompute(
   });
 }
 
-function openService(link: NatsLink, { version }: HostSettings, proxy: RunningActor) {
+function openService(link: NatsLink, version: string, quota: Quota, proxy: RunningActor) {
   const take: Parameters<typeof ClientService.start>[1]["take"] = (request) =>
     proxy.tell({ kind: "ClientRequested", request });
-  return ClientService.start(link, { version, newId, take });
+  return ClientService.start(link, { version, newId, take, quota });
 }
 
 /** 96 random bits, fit for a subject. */

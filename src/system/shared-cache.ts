@@ -1,4 +1,5 @@
 // What hosts share through Redis: none of it is needed, and none of it is believed unread.
+import type { Counters } from "../storage/counters.js";
 import { type SealedCache, sealedCache } from "../storage/sealed-cache.js";
 
 export interface SharedCacheSettings {
@@ -10,6 +11,7 @@ export interface SharedCacheSettings {
 
 export interface SharedCache {
   readonly results: SealedCache;
+  readonly counters: Counters;
   close(): void;
 }
 
@@ -19,8 +21,8 @@ const resultTtlMs = 300_000;
 /** Does not wait for a connection. */
 export async function openSharedCache({ url, secret }: SharedCacheSettings): Promise<SharedCache> {
   // Loaded only where it is used.
-  const { RedisLink, redisCache } = await import("../storage/cache-redis.js");
+  const { RedisLink, redisCache, redisCounters } = await import("../storage/cache-redis.js");
   const link = new RedisLink(url);
   const results = sealedCache(redisCache(link), { name: "search", secret, ttlMs: resultTtlMs });
-  return { results, close: () => link.close() };
+  return { results, counters: redisCounters(link), close: () => link.close() };
 }

@@ -6,6 +6,7 @@ import type { Effect, Outcome } from "../../src/system/actor.js";
 import type { ClientRequest } from "../../src/system/client-request.js";
 import { ClientService } from "../../src/system/client-service.js";
 import type { NatsLink } from "../../src/system/nats.js";
+import { Quota } from "../../src/system/quota.js";
 import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
 import { runScripted, type TestHost, testHost } from "./test-actor.js";
 
@@ -43,6 +44,7 @@ beforeEach(async () => {
   service = await ClientService.start(host.ports.bus.link, {
     version: "1.2.3",
     newId: host.ports.newId,
+    quota: new Quota({ requests: null, bytes: null }, null),
     take: (request) => actor.runner.tell({ kind: "ClientRequested", request }),
   });
   host.respond = (request, reply) => service.respond(request, reply);
