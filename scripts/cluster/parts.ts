@@ -50,6 +50,7 @@ export async function startParts(
       AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
       ELANUS_CACHE_URL: await through("redis", redis.endpoint),
+      ELANUS_CACHE_SECRET: "only of this cluster, for tests",
     },
     async stop() {
       await Promise.all([nats, etcd, s3, redis].map((part) => part.stop()));
