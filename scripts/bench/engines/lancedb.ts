@@ -55,7 +55,7 @@ export function lanceDb(): Engine {
   };
 }
 
-/** The vectors of so many times as many rows are read and compared: the index holds bytes of them. */
+/** So many times as many rows are compared by their vectors: the index holds bytes of them. */
 const refineFactor = 2;
 
 async function nearest(table: Table, query: Float32Array, { k, ef }: SearchOptions) {
