@@ -22,10 +22,18 @@ const onlySimulated: readonly { readonly of: string; readonly because: string }[
   { of: "host/writeMetadata:sessions", because: "not an actor's effect" },
   { of: "coordinator/deleteMetadata:dropped", because: "the marks of drops are kept for an hour" },
   { of: "coordinator/deleteMetadata:sessions", because: "after six TTLs of silence" },
+  ...["proxy/publish:DrainHost", "coordinator/publish:HostReply"].map(undrained),
+  ...["coordinator/publish:HostChanged", "coordinator/publish:LeadershipFreed"].map(undrained),
+  ...["timestamp-oracle/publish:LeadershipFreed"].map(undrained),
+  ...["coordinator/writeMetadata:hosts", "coordinator/deleteMetadata:hosts"].map(undrained),
   { of: "query-worker/publish:IndexDamaged", because: "no object is damaged here" },
   { of: "query-worker/publish:SegmentDamaged", because: "no object is damaged here" },
   { of: "index-worker/publish:SegmentDamaged", because: "no object is damaged here" },
 ];
+
+function undrained(of: string) {
+  return { of, because: "no host is drained or ended in order here" };
+}
 
 const diesWithinMs = 12_000;
 const secondWithinMs = 4_000;

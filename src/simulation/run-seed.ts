@@ -1,6 +1,7 @@
 // Runs one seed: the world, its load and its faults, then peace, and a last look at everything.
 import { Auditor } from "./auditor.js";
 import { CrashWatch, type MetPoint, type PlannedCrash } from "./crashes/crash-watch.js";
+import { startOperator } from "./crashes/operator.js";
 import { leaveRelics } from "./crashes/relics.js";
 import { finalAudit } from "./final-audit.js";
 import { Gateway } from "./gateway.js";
@@ -56,6 +57,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   startWatching(world);
   world.after(1, () => workload.create(() => workload.start()));
   startNemesis(world);
+  if (scenario.hasOperator === true) startOperator(world, gateway);
   const isEnough = () =>
     world.nowMs > (crashes?.recoveredAtMs ?? Number.POSITIVE_INFINITY) + afterRecoveryMs;
   await run.until(world.scenario.workMs, isEnough);

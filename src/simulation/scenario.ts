@@ -54,6 +54,8 @@ export interface Scenario {
   readonly altersCollections?: boolean;
   /** Of earlier times there is a dead host's session, and the mark of a drop. */
   readonly hasRelics?: boolean;
+  /** Hosts are drained and taken back, and leaders are ended in order. */
+  readonly hasOperator?: boolean;
   /** Query workers share a cache of results, and clients ask the same few things. */
   readonly caches: boolean;
 }

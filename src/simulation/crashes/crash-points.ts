@@ -32,6 +32,7 @@ const storedBy: Readonly<Record<string, readonly string[]>> = {
     ...["writeMetadata:roots", "deleteMetadata:roots"],
     ...["writeMetadata:dropped", "deleteMetadata:dropped"],
     ...["writeMetadata:leaders", "deleteMetadata:sessions"],
+    ...["writeMetadata:hosts", "deleteMetadata:hosts"],
   ],
   [timestampOracle.name]: ["acknowledge", "writeMetadata:leaders", "writeMetadata:oracle"],
   [queryWorker.name]: ["acknowledge"],

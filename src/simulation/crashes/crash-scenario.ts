@@ -1,7 +1,7 @@
 // The load under which processes die at points of a plan: small thresholds, and no other faults.
 import { calmScenario, noOdds, type Scenario } from "../scenario.js";
 
-/** Collections that stay, that come and go, and objects that are read damaged. */
+/** Collections that stay, collections and hosts that come and go, objects that are read damaged. */
 export const crashLoads = ["steady", "dropping", "damaged"] as const;
 export type CrashLoad = (typeof crashLoads)[number];
 
@@ -18,6 +18,7 @@ export function crashScenario(seed: number, load: CrashLoad): Scenario {
     sealAgeMs: 900,
     altersCollections: true,
     hasRelics: true,
+    hasOperator: load !== "steady",
     dropsCollections: load === "dropping",
     odds: load === "damaged" ? { ...noOdds, corruptRead: 0.02 } : noOdds,
   };
