@@ -72,20 +72,8 @@ const handOverMs = 4_000;
 const drainMs = 4_000;
 
 export async function startHost(settings: HostSettings): Promise<Host> {
-  const report = (level: "info" | "warn" | "error", text: string) =>
-    settings.report(level, "host", text);
-  const link = await connectNats(settings.nats);
-  const disk = await DiskWatch.start(settings.dataDir, settings.diskReserveBytes);
-  const bus = await Bus.open(link, {
-    streams: settings.streams,
-    hasRoom: () => disk.hasRoom,
-    report,
-  });
-  const { etcd, metadataReplaced: replaced } = settings;
-  const { store: metadata, close } = await openMetadata(link, { etcd, report, replaced });
-  const objects = await openObjectStore(settings.objectStore);
-  const shared = settings.cache === null ? null : await openSharedCache(settings.cache);
-  const quota = new Quota(settings.quota, shared?.counters ?? null);
+  const parts = await openParts(settings);
+  const { link, bus, metadata, objects, shared } = parts;
   let actors: HostActors | null = null;
   let channels: ChannelActors | null = null;
   const running = () => [...(actors?.actors ?? []), ...(channels?.actors ?? [])];
@@ -96,7 +84,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
     ttlMs: settings.sessionTtlMs,
     actors: () => running().map(({ status }) => status),
     announce: () => announce(link, settings.host),
-    report,
+    report: parts.report,
   });
   const compute = openCompute(settings, (crashed) => {
     const reason = "a search thread that held its rows has crashed";
@@ -112,12 +100,12 @@ export async function startHost(settings: HostSettings): Promise<Host> {
     ended: (actor) => (actor === "proxy" ? actors?.service?.abandon() : undefined),
   };
   await session.start();
-  actors = hostActors(settings, link, ports, quota);
+  actors = hostActors(settings, link, ports, parts.quota);
   channels = channelActors(settings, ports);
   const departure = new Departure({
     ...{ host: settings.host, ttlMs: settings.sessionTtlMs, metadata, session, actors, channels },
     announcements: bus.announcements,
-    report,
+    report: parts.report,
   });
   channels.start();
   await actors.start();
@@ -133,8 +121,29 @@ export async function startHost(settings: HostSettings): Promise<Host> {
       const leaving = actors.roles.map((role) => actors.leave(role, drainMs));
       await Promise.all([channels.drain(drainMs), ...leaving]);
       await session.stop();
-      close();
       await compute.close();
+      await parts.close();
+    },
+  };
+}
+
+/** What a host stands on: its connection, its stores, and what it shares with other hosts. */
+async function openParts(settings: HostSettings) {
+  const report = (level: "info" | "warn" | "error", text: string) =>
+    settings.report(level, "host", text);
+  const link = await connectNats(settings.nats);
+  const disk = await DiskWatch.start(settings.dataDir, settings.diskReserveBytes);
+  const hasRoom = () => disk.hasRoom;
+  const bus = await Bus.open(link, { streams: settings.streams, hasRoom, report });
+  const { etcd, metadataReplaced: replaced } = settings;
+  const { store: metadata, close } = await openMetadata(link, { etcd, report, replaced });
+  const objects = await openObjectStore(settings.objectStore);
+  const shared = settings.cache === null ? null : await openSharedCache(settings.cache);
+  const quota = new Quota(settings.quota, shared?.counters ?? null);
+  return {
+    ...{ report, link, bus, metadata, objects, shared, quota },
+    async close() {
+      close();
       bus.close();
       quota.close();
       shared?.close();
