@@ -1,12 +1,16 @@
-// What doctor says of the parts that a cluster shares: etcd, and the store of the objects.
+// What doctor says of the parts that a cluster shares: etcd, the store of the objects, and Redis.
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { type EtcdSettings, inspectEtcd } from "../storage/metadata-store-etcd.js";
 import type { Finding } from "./doctor.js";
 import { type ObjectStoreLocation, openObjectStore } from "./object-store-location.js";
+import { openSharedCache, type SharedCacheSettings } from "./shared-cache.js";
 
 /** Each commit of a channel waits for a write as long as this, and each session of a host. */
 const slowMs = 100;
 const mebibyte = 1024 ** 2;
+const cacheWithinMs = 2_000;
+const cachePollMs = 50;
 
 export async function inspectMetadata(settings: EtcdSettings | null): Promise<Finding> {
   const subject = "metadata";
@@ -62,4 +66,24 @@ async function probe(location: ObjectStoreLocation): Promise<number> {
     throw new Error("what was put is not what is there: the store is not S3 as Elanus needs it");
   }
   return performance.now() - startedAtMs;
+}
+
+/** Nothing depends on it, so nothing that is wrong with it is a failure. */
+export async function inspectCache(settings: SharedCacheSettings | null): Promise<Finding> {
+  const subject = "cache";
+  if (settings === null) return { level: "ok", subject, text: "none", fix: null };
+  const where = `Redis at ${new URL(settings.url).host}`;
+  const cache = await openSharedCache(settings);
+  try {
+    const startedAtMs = performance.now();
+    while (performance.now() - startedAtMs < cacheWithinMs) {
+      const count = await cache.counters.add("elanus:doctor", 1, 1_000);
+      if (count !== undefined) return { level: "ok", subject, text: `${where} counts`, fix: null };
+      await delay(cachePollMs);
+    }
+  } finally {
+    cache.close();
+  }
+  const fix = "start Redis, or mend --cache-url; until then every search is computed";
+  return { level: "warn", subject, text: `${where} does not answer`, fix };
 }

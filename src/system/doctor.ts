@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, rm, statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Configuration, etcdSettingsOf, objectStoreOf } from "./config.js";
-import { inspectMetadata, inspectObjects } from "./doctor-parts.js";
+import { type Configuration, etcdSettingsOf, objectStoreOf, sharedCacheOf } from "./config.js";
+import { inspectCache, inspectMetadata, inspectObjects } from "./doctor-parts.js";
 import type { NatsLink } from "./nats.js";
 import { findNatsServer, natsServerVersion } from "./nats-program.js";
 import { entryBytesMax } from "./streams.js";
@@ -38,6 +38,7 @@ export async function inspect(
     inspectIngest(configuration),
     await inspectMetadata(etcd),
     await inspectObjects(objectStoreOf(configuration)),
+    await inspectCache(sharedCacheOf(configuration)),
     await inspectAddon(),
     await inspectDataDir(configuration.dataDir),
     await inspectDisk(configuration),
