@@ -38,7 +38,7 @@ export function envelopeOf(
   const timeoutMs = options.timeoutMs ?? context.timeoutMs;
   const attemptMs = patient ? timeoutMs : Math.min(timeoutMs, context.attemptMs);
   const requestId = options.requestId ?? randomUUID();
-  return { subject, requestId, timeoutMs, attemptMs, signal: options.signal };
+  return { subject, requestId, timeoutMs, attemptMs, patient, signal: options.signal };
 }
 
 export function encodeBody(given: Arguments, { requestId, attemptMs }: Envelope): Uint8Array {

@@ -4,6 +4,7 @@ import { clientError } from "../contract/errors.js";
 import { unpackMessage } from "../contract/message-pack.js";
 import type { NatsLink, NatsMessage, RequestResult } from "../system/nats.js";
 import { ElanusError, type ErrorDetails } from "./elanus-error.js";
+import { createHedging } from "./hedging.js";
 
 export interface Outgoing {
   /** Behind `elanus.v1.`. */
@@ -13,6 +14,8 @@ export interface Outgoing {
   /** For the call with all its attempts, and for one of them. */
   readonly timeoutMs: number;
   readonly attemptMs: number;
+  /** Its silence means nothing, so no copy is sent for it. */
+  readonly patient: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -32,7 +35,9 @@ const backoff = new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 });
 const headers = { "Content-Type": "application/msgpack" };
 
 export function createSender(link: NatsLink): Sender {
+  const hedged = createHedging();
   return (request) => {
+    const sent = (withinMs: number) => attempt(link, request, withinMs);
     const startedAt = performance.now();
     const leftMs = () => request.timeoutMs - (performance.now() - startedAt);
     const isOver = () => leftMs() < attemptMsMin || performance.now() - startedAt > retryForMs;
@@ -46,7 +51,8 @@ export function createSender(link: NatsLink): Sender {
       request.signal?.throwIfAborted();
       if (last !== undefined && isOver()) throw last;
       try {
-        return await attempt(link, request, Math.min(request.attemptMs, Math.max(1, leftMs())));
+        const withinMs = Math.min(request.attemptMs, Math.max(1, leftMs()));
+        return await (request.patient ? sent(withinMs) : hedged(withinMs, sent));
       } catch (error) {
         if (!(error instanceof ElanusError)) throw error;
         // An attempt that the deadline cut short says less than the one before it.

@@ -39,6 +39,8 @@ const row = (id: bigint): Row => ({
 const rowsUpTo = (count: number) => Array.from({ length: count }, (_, index) => row(BigInt(index)));
 const refuse = (error: ReturnType<typeof clientError>): Answer => ({ kind: "refuse", error });
 
+const decimal = (_: string, value: unknown) => (typeof value === "bigint" ? `${value}` : value);
+
 /** The first `times` calls get this answer, the others a good one. */
 function first(times: number, answer: Answer): () => Answer | undefined {
   let left = times;
@@ -196,6 +198,25 @@ describe("a call", () => {
     controller.abort(new Error("enough"));
     await expect(waiting).rejects.toThrow("enough");
     await expect(docs().count({ signal: controller.signal })).rejects.toThrow("enough");
+  });
+
+  it("that nobody answers is sent again, long before its attempt is over", async () => {
+    const startedAt = performance.now();
+    peer.answerWith(first(1, { kind: "silence" }));
+    expect(await docs().count()).toMatchObject({ count: 0 });
+    peer.answerWith(first(2, { kind: "silence" }));
+    expect(await docs().insert([row(1n)])).toMatchObject({ count: 1 });
+    expect(performance.now() - startedAt).toBeLessThan(9_000);
+    const inserts = peer.calls.filter(({ operation }) => operation === "insert");
+    expect(new Set(inserts.map((call) => JSON.stringify(call, decimal))).size).toBe(1);
+    expect(peer.calls).toHaveLength(2 + 3);
+  });
+
+  it("that takes as long as it takes is sent once", async () => {
+    peer.answerWith(() => ({ kind: "silence" }));
+    const error = await failureOf(docs().flush({ timeoutMs: 1_500 }));
+    expect(error.code).toBe("deadline-exceeded");
+    expect(peer.calls).toHaveLength(1);
   });
 
   it("outlives a restart of the server", async () => {
