@@ -32,8 +32,15 @@ export interface Fault {
   readonly weight: number;
   /** Processes that it kills. */
   readonly kills: number;
+  /** Chooses its victim. */
+  aim(random: Random): Strike;
+}
+
+export interface Strike {
+  /** The name of the host that alone it takes away; null where it is more than that. */
+  readonly host: string | null;
   /** Resolves when all is as before: the process runs again, the network heals. */
-  strike(random: Random, sleep: (ms: number) => Promise<void>): Promise<void>;
+  run(sleep: (ms: number) => Promise<void>): Promise<void>;
 }
 
 const restartAfterMsMax = 800;
@@ -75,7 +82,7 @@ function hostFaults({ hosts, sessionTtlMs }: Targets): readonly Fault[] {
   const each = roles.flatMap((role): Fault[] => {
     const victims = hosts.filter((host) => host.roles.includes(role));
     return [
-      killing(`kill-${role}`, victims, weights.killHost / roles.length),
+      killing(`kill-${role}`, victims, weights.killHost / roles.length, true),
       freezing(`freeze-${role}`, victims, weights.freezeHost / roles.length, () =>
         Math.round(sessionTtlMs * sessionTtls),
       ),
@@ -84,15 +91,25 @@ function hostFaults({ hosts, sessionTtlMs }: Targets): readonly Fault[] {
   return [...each, killingAll(hosts)];
 }
 
-function killing(kind: string, victims: readonly Victim[], weight: number): Fault {
+function killing(
+  kind: string,
+  victims: readonly Victim[],
+  weight: number,
+  areHosts: boolean,
+): Fault {
   return {
     ...{ kind, weight, kills: 1 },
-    async strike(random, sleep) {
+    aim(random) {
       const victim = random.pick(victims);
       const restartAfterMs = random.below(restartAfterMsMax);
-      await victim.kill();
-      await sleep(restartAfterMs);
-      await victim.restart();
+      return {
+        host: areHosts ? victim.name : null,
+        async run(sleep) {
+          await victim.kill();
+          await sleep(restartAfterMs);
+          await victim.restart();
+        },
+      };
     },
   };
 }
@@ -100,10 +117,13 @@ function killing(kind: string, victims: readonly Victim[], weight: number): Faul
 function killingAll(hosts: readonly HostVictim[]): Fault {
   return {
     ...{ kind: "kill-all-hosts", weight: weights.all / 2, kills: hosts.length },
-    async strike() {
-      await Promise.all(hosts.map((host) => host.kill()));
-      await Promise.all(hosts.map((host) => host.restart()));
-    },
+    aim: () => ({
+      host: null,
+      async run() {
+        await Promise.all(hosts.map((host) => host.kill()));
+        await Promise.all(hosts.map((host) => host.restart()));
+      },
+    }),
   };
 }
 
@@ -115,21 +135,24 @@ function freezing(
 ): Fault {
   return {
     ...{ kind, weight, kills: 0 },
-    async strike(random, sleep) {
+    aim(random) {
       const victim = random.pick(victims);
-      victim.freeze();
-      try {
-        await sleep(forMs());
-      } finally {
-        victim.thaw();
-      }
+      const run: Strike["run"] = async (sleep) => {
+        victim.freeze();
+        try {
+          await sleep(forMs());
+        } finally {
+          victim.thaw();
+        }
+      };
+      return { host: null, run };
     },
   };
 }
 
 function serverFaults({ servers }: Targets): readonly Fault[] {
   return [...servers].flatMap(([name, victims]): Fault[] => [
-    killing(`kill-${name}`, victims, weights.killServer / servers.size),
+    killing(`kill-${name}`, victims, weights.killServer / servers.size, false),
     freezing(`freeze-${name}`, victims, weights.freezeServer / servers.size, () => freezeServerMs),
   ]);
 }
@@ -139,14 +162,17 @@ function weatherFaults({ proxies }: Targets): readonly Fault[] {
   return [...proxies].flatMap(([name, through]): Fault[] => {
     const weather = (what: string, worsen: (proxy: TcpProxy, random: Random) => void): Fault => ({
       ...{ kind: `${what}-${name}`, weight, kills: 0 },
-      async strike(random, sleep) {
-        for (const proxy of through) worsen(proxy, random);
-        try {
-          await sleep(badWeatherMs);
-        } finally {
-          for (const proxy of through) proxy.heal();
-        }
-      },
+      aim: (random) => ({
+        host: null,
+        async run(sleep) {
+          for (const proxy of through) worsen(proxy, random);
+          try {
+            await sleep(badWeatherMs);
+          } finally {
+            for (const proxy of through) proxy.heal();
+          }
+        },
+      }),
     });
     return [
       weather("slow", (proxy) => proxy.delay(latencyMs)),

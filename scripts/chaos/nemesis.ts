@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createRandom } from "../../src/simulation/random.js";
 import { percentile } from "../quickstart/measuring.js";
-import { type Fault, pickFault } from "./faults.js";
+import { type Fault, pickFault, type Strike } from "./faults.js";
 
 export interface NemesisSettings {
   readonly seed: number;
@@ -11,8 +11,10 @@ export interface NemesisSettings {
   isEnough(kills: number): boolean;
   /** A write and strong reads, begun now, of every channel; resolves when they were answered. */
   probe(): Promise<void>;
-  /** Rejects when something is still missing after a generous time. */
-  untilReady(): Promise<void>;
+  /** Until this host, or for null whatever runs, may be struck without ending the service. */
+  untilSpared(host: string | null): Promise<void>;
+  /** Until it does all that it should; both reject when that takes more than a generous time. */
+  untilWhole(host: string | null): Promise<void>;
   struck?(kind: string, kills: number): void;
   /** At most, between two faults. */
   readonly pauseMs: number;
@@ -24,7 +26,7 @@ export interface Recovery {
   readonly kind: string;
   /** From the strike until a write and strong reads begun after it were answered. */
   readonly servedMs: number;
-  /** From the strike, the mending included, until every worker was back. */
+  /** From the strike, the mending included, until what was struck was whole again. */
   readonly wholeMs: number;
 }
 
@@ -36,39 +38,54 @@ export interface NemesisReport {
   readonly notRecovered: string | null;
 }
 
+/** The next fault comes while a host is on its way back, as long as others do what it does. */
 export async function runNemesis(settings: NemesisSettings): Promise<NemesisReport> {
   const random = createRandom(settings.seed);
   const recoveries: Recovery[] = [];
+  const mending: Promise<void>[] = [];
   let kills = 0;
   let notRecovered: string | null = null;
-  while (!settings.isEnough(kills) && !settings.signal.aborted) {
+  const failed = (kind: string) => (error: unknown) => {
+    notRecovered ??= `after ${kind}: ${(error as Error).message}`;
+  };
+  const isOver = () => notRecovered !== null || settings.signal.aborted;
+  while (!isOver() && !settings.isEnough(kills)) {
     const fault = pickFault(settings.faults, random);
-    settings.struck?.(fault.kind, kills);
+    const { kind } = fault;
+    const aimed = fault.aim(createRandom(random.below(2 ** 31)));
     try {
-      recoveries.push(await strike(fault, createRandom(random.below(2 ** 31)), settings));
+      await settings.untilSpared(aimed.host);
+      settings.struck?.(kind, kills);
+      const { servedMs, whole } = await strike(aimed, settings);
+      const note = (wholeMs: number) => void recoveries.push({ kind, servedMs, wholeMs });
+      mending.push(whole.then(note, failed(kind)));
+      kills += fault.kills;
     } catch (error) {
-      notRecovered = `after ${fault.kind}: ${(error as Error).message}`;
-      break;
+      failed(kind)(error);
     }
-    kills += fault.kills;
-    await delay(random.below(settings.pauseMs));
+    await delay(random.below(settings.pauseMs), undefined, { signal: settings.signal }).catch(
+      unlessAborted,
+    );
   }
+  await Promise.all(mending);
   return { kills, faults: recoveries.length, recoveries, notRecovered };
 }
 
+function unlessAborted(error: Error): void {
+  if (error.name !== "AbortError") throw error;
+}
+
 async function strike(
-  fault: Fault,
-  random: ReturnType<typeof createRandom>,
-  { probe, untilReady }: NemesisSettings,
-): Promise<Recovery> {
+  { host, run }: Strike,
+  { probe, untilWhole }: NemesisSettings,
+): Promise<{ readonly servedMs: number; readonly whole: Promise<number> }> {
   const struckAt = performance.now();
-  const sinceMs = () => performance.now() - struckAt;
-  const striking = fault.strike(random, (ms) => delay(ms));
+  const sinceMs = () => Math.round(performance.now() - struckAt);
+  const striking = run((ms) => delay(ms));
   // The fault is there at once, its mending comes later.
   const serving = delay(5).then(probe).then(sinceMs);
   const [servedMs] = await Promise.all([serving, striking]);
-  await untilReady();
-  return { kind: fault.kind, servedMs: Math.round(servedMs), wholeMs: Math.round(sinceMs()) };
+  return { servedMs, whole: untilWhole(host).then(sinceMs) };
 }
 
 /** By kind of fault: how often, and how long it took. */

@@ -15,6 +15,7 @@ import { createCollections, type Load, shortOfLoad, startLoad } from "./load.js"
 import { type NemesisReport, recoveryByKind, runNemesis } from "./nemesis.js";
 import { Prober } from "./prober.js";
 import { RunState } from "./run-state.js";
+import { Standing } from "./standing.js";
 import { Proxies, targetsOf } from "./targets.js";
 
 const hosts = [
@@ -95,25 +96,27 @@ class Run {
     const { cluster, directory } = this.#place;
     const isOver = () => this.state.isOver;
     const watched = this.#settings.watch?.({ cluster, directory, isOver });
-    const nemesis = await this.#strike(load);
+    const nemesis = await this.#strike(typed, load);
     this.state.isOver = true;
     await Promise.all([load.running, watching, watched]);
     const end = await this.#endWell(typed, nemesis);
     return this.#report(end.nemesis, end.coldStart, null);
   }
 
-  async #strike({ spare, running }: Load): Promise<NemesisReport> {
+  async #strike(typed: ElanusClient, { spare, running }: Load): Promise<NemesisReport> {
     const { seed, only } = this.#settings;
     const aborter = new AbortController();
     this.#settings.signal?.addEventListener("abort", () => aborter.abort());
     const prober = new Prober(this.state, spare);
+    const standing = new Standing(this.#cluster, typed);
     const targets = targetsOf(this.#cluster, this.#place.proxies, this.#settings.sessionTtlMs);
     const striking = runNemesis({
       seed,
       faults: faultsOf(targets, only),
       isEnough: (kills) => this.#isEnough(kills),
       probe: () => prober.probe(),
-      untilReady: () => this.#cluster.untilReady(),
+      untilSpared: (host) => standing.untilSpared(host),
+      untilWhole: (host) => standing.untilWhole(host),
       struck: (kind, kills) => this.#tell(kind, kills),
       pauseMs: this.#settings.pauseMs,
       signal: aborter.signal,

@@ -42,12 +42,17 @@ it("are all kinds, the named ones, or those of a family", () => {
 it("kill and start again, freeze for three sessions and thaw", async () => {
   const log: string[] = [];
   const slept: number[] = [];
+  const hosts: (string | null)[] = [];
   const sleep = async (ms: number) => void slept.push(ms);
   for (const fault of faultsOf(targetsOf(log), ["kill-data", "freeze-proxy"])) {
-    await fault.strike(createRandom(1), sleep);
+    const { host, run } = fault.aim(createRandom(1));
+    hosts.push(host);
+    await run(sleep);
   }
   expect(log).toEqual(["freeze a", "thaw a", "kill b", "restart b"]);
   expect(slept[0]).toBe(6_000);
+  // Nothing else is struck while one is frozen.
+  expect(hosts).toEqual([null, "b"]);
 });
 
 it("are picked by their weights, the same for the same seed", () => {
