@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// An actor host for tests only: with a planted bug, or one that dies at a point it is told.
+// An actor host for tests only: with a planted bug, another setting, or a point at which it dies.
 import { parseArgs } from "node:util";
 import { findMutant } from "../../src/simulation/mutants/all.js";
 import { loadConfiguration } from "../../src/system/config.js";
 import type { HostSettings } from "../../src/system/host.js";
 import { runHost } from "../elanus/host.js";
 import { armedByFile, crashFileVariable, mutantVariable } from "./crash-arm.js";
+import { objectGraceVariable, withObjectGrace } from "./object-grace.js";
 import { planted } from "./planting.js";
 
 const { values } = parseArgs({
@@ -30,6 +31,8 @@ process.exitCode = await runHost(
 function changeOf(environment: NodeJS.ProcessEnv): HostSettings["definitions"] {
   const crashFile = environment[crashFileVariable];
   if (crashFile !== undefined) return armedByFile(crashFile);
+  const graceMs = environment[objectGraceVariable];
+  if (graceMs !== undefined) return withObjectGrace(Number(graceMs));
   const name = environment[mutantVariable];
   if (name === undefined) return undefined;
   const mutant = findMutant(name);

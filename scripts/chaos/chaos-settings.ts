@@ -22,6 +22,8 @@ export interface ChaosSettings {
   readonly natsServers: 1 | 3;
   /** Kinds of faults, or beginnings of their names; empty for all. */
   readonly only: readonly string[];
+  /** Names of hosts that no fault strikes by themselves. */
+  readonly spared: readonly string[];
   /** Searches that are compared before and after everything was stopped; 0: it is not. */
   readonly coldStartSearches: number;
   readonly sessionTtlMs: number;
@@ -62,7 +64,7 @@ export const chaosDefaults = {
     profile: "embedded",
     natsServers: 1,
   },
-  ...{ only: [], coldStartSearches: 1_000, sessionTtlMs: 3_000, deletesOfTen: 3 },
+  ...{ only: [], spared: [], coldStartSearches: 1_000, sessionTtlMs: 3_000, deletesOfTen: 3 },
 } as const satisfies ChaosSettings;
 
 export interface ChaosReport extends ViolationCounts {

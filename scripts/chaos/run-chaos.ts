@@ -104,12 +104,12 @@ class Run {
   }
 
   async #strike(typed: ElanusClient, { spare, running }: Load): Promise<NemesisReport> {
-    const { seed, only } = this.#settings;
+    const { seed, only, spared, sessionTtlMs } = this.#settings;
     const aborter = new AbortController();
     this.#settings.signal?.addEventListener("abort", () => aborter.abort());
     const prober = new Prober(this.state, spare);
     const standing = new Standing(this.#cluster, typed);
-    const targets = targetsOf(this.#cluster, this.#place.proxies, this.#settings.sessionTtlMs);
+    const targets = targetsOf(this.#cluster, this.#place.proxies, { spared, sessionTtlMs });
     const striking = runNemesis({
       seed,
       faults: faultsOf(targets, only),

@@ -21,13 +21,17 @@ export class Proxies {
   }
 }
 
-export function targetsOf(cluster: Cluster, proxies: Proxies, sessionTtlMs: number): Targets {
+export function targetsOf(
+  cluster: Cluster,
+  proxies: Proxies,
+  { spared, sessionTtlMs }: { readonly spared: readonly string[]; readonly sessionTtlMs: number },
+): Targets {
   const { nats, etcd, s3, redis } = cluster;
   const single = Object.entries({ etcd, s3, redis }).flatMap(([kind, server]) =>
     server === null ? [] : [[kind, [server]] as const],
   );
   return {
-    hosts: cluster.hosts,
+    hosts: cluster.hosts.filter(({ name }) => !spared.includes(name)),
     servers: new Map<string, readonly Victim[]>([["nats", nats], ...single]),
     proxies: proxies.started,
     sessionTtlMs,

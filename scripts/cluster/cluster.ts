@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ConnectOptions, connectElanus, type ElanusClient } from "../../src/client/connect.js";
+import type { S3Server } from "../servers/s3.js";
 import type { ServerProcess } from "../servers/server-process.js";
 import { type HostPlan, type HostProcess, startHostProcess } from "./host-process.js";
 import { type Parts, type Profile, startParts, type Through } from "./parts.js";
@@ -28,7 +29,7 @@ export interface Cluster {
   readonly nats: readonly ServerProcess[];
   /** Null in the embedded profile, as are the two that follow. */
   readonly etcd: ServerProcess | null;
-  readonly s3: ServerProcess | null;
+  readonly s3: S3Server | null;
   readonly redis: ServerProcess | null;
   /** Also those that were killed, in the order of their start. */
   readonly hosts: readonly HostProcess[];

@@ -1,4 +1,5 @@
-// Whether figures grow: the slope of each after a warm-up, held against what it may be.
+// Whether figures grow: the medians of two quarters of a run, held against what they may differ.
+import { percentile } from "../quickstart/measuring.js";
 
 export type Sample = Readonly<Record<string, number>>;
 
@@ -7,46 +8,51 @@ export interface TimedSample {
   readonly figures: Sample;
 }
 
+/** Both must be passed: so much more, and so many percent more. */
+export interface Bound {
+  readonly more: number;
+  readonly percent: number;
+}
+
 export interface Trend {
   readonly figure: string;
-  readonly first: number;
-  readonly last: number;
-  readonly perMinute: number;
+  /** Medians, of the time after the warm-up. */
+  readonly secondQuarter: number;
+  readonly lastQuarter: number;
   /** Null where growth is no fault. */
-  readonly perMinuteMax: number | null;
+  readonly bound: Bound | null;
   readonly isBeyond: boolean;
 }
 
-/** Of the samples, those of the first third are warm-up. */
-const warmUpShare = 1 / 3;
-
+/** What a process takes once and keeps does not differ any more in the second quarter. */
 export function trendsOf(
   samples: readonly TimedSample[],
-  bounds: Readonly<Record<string, number>>,
+  warmUpMs: number,
+  boundOf: (figure: string) => Bound | null,
 ): readonly Trend[] {
-  const settled = samples.slice(Math.floor(samples.length * warmUpShare));
+  const settled = samples.filter(({ atMs }) => atMs >= warmUpMs);
   const names = new Set(settled.flatMap(({ figures }) => Object.keys(figures)));
   return [...names].sort().map((figure) => {
-    const points = settled.flatMap(({ atMs, figures }) => {
-      const value = figures[figure];
-      return value === undefined ? [] : [{ minutes: atMs / 60_000, value }];
-    });
-    const perMinute = slopeOf(points);
-    const perMinuteMax = bounds[figure] ?? null;
-    const isBeyond = perMinuteMax !== null && perMinute > perMinuteMax;
-    const [first, last] = [points[0]?.value ?? 0, points.at(-1)?.value ?? 0];
-    return { figure, first, last, perMinute, perMinuteMax, isBeyond };
+    const values = settled.map(({ figures }) => figures[figure]);
+    const secondQuarter = medianOf(quarter(values, 1));
+    const lastQuarter = medianOf(quarter(values, 3));
+    const bound = boundOf(figure);
+    const isBeyond = bound !== null && grewBeyond(secondQuarter, lastQuarter, bound);
+    return { figure, secondQuarter, lastQuarter, bound, isBeyond };
   });
 }
 
-/** Of the straight line with the least squares; 0 where the points make none. */
-export function slopeOf(points: readonly { minutes: number; value: number }[]): number {
-  const count = Math.max(1, points.length);
-  const mean = (of: (point: { minutes: number; value: number }) => number) =>
-    points.reduce((sum, point) => sum + of(point), 0) / count;
-  const [meanMinutes, meanValue] = [mean(({ minutes }) => minutes), mean(({ value }) => value)];
-  const spread = mean(({ minutes }) => (minutes - meanMinutes) ** 2);
-  if (spread === 0) return 0;
-  const shared = mean(({ minutes, value }) => (minutes - meanMinutes) * (value - meanValue));
-  return shared / spread;
+function grewBeyond(before: number, after: number, { more, percent }: Bound): boolean {
+  return after - before > more && after > before * (1 + percent / 100);
+}
+
+function quarter<Value>(values: readonly Value[], number: number): readonly Value[] {
+  const at = (quarters: number) => Math.round((values.length * quarters) / 4);
+  return values.slice(at(number), at(number + 1));
+}
+
+/** Of those that were measured; 0 where none was. */
+function medianOf(values: readonly (number | undefined)[]): number {
+  const measured = values.filter((value) => value !== undefined);
+  return measured.length === 0 ? 0 : percentile(measured, 0.5);
 }

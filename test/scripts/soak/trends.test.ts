@@ -1,37 +1,36 @@
-// A trend is the slope after the warm-up; what has a bound must not grow faster.
+// A trend compares medians of two quarters after the warm-up; what has a bound must not pass it.
 import { expect, it } from "vitest";
-import { slopeOf, trendsOf } from "../../../scripts/soak/trends.js";
+import { trendsOf } from "../../../scripts/soak/trends.js";
 
 const minute = 60_000;
-const series = (valueAt: (at: number) => number) =>
-  Array.from({ length: 30 }, (_, at) => ({ atMs: at * minute, figures: { size: valueAt(at) } }));
+const series = (valueAt: (at: number) => number | undefined) =>
+  Array.from({ length: 40 }, (_, at) => {
+    const size = valueAt(at);
+    return { atMs: at * minute, figures: size === undefined ? {} : { size } };
+  });
+const bound = { more: 20, percent: 10 };
+const trendOf = (valueAt: (at: number) => number | undefined, warmUp = 0) =>
+  trendsOf(series(valueAt), warmUp * minute, () => bound)[0];
 
-it("finds what grows beyond its bound, and nothing else", () => {
-  const grows = (valueAt: (at: number) => number) =>
-    trendsOf(series(valueAt), { size: 1 }).map(({ isBeyond }) => isBeyond);
-  expect(grows((at) => at * 2)).toEqual([true]);
-  expect(grows((at) => at * 0.5)).toEqual([false]);
-  expect(grows((at) => 100 - at)).toEqual([false]);
+it("finds what grows by more than both, so much and so many percent", () => {
+  expect(trendOf((at) => 100 + at * 2)?.isBeyond).toBe(true);
+  expect(trendOf((at) => 100 + at * 0.5)?.isBeyond).toBe(false);
+  expect(trendOf((at) => 10_000 + at * 2)?.isBeyond).toBe(false);
+  expect(trendOf((at) => 100 - at)?.isBeyond).toBe(false);
 });
 
-it("does not mind how fast it grew while warming up", () => {
-  const [trend] = trendsOf(
-    series((at) => Math.min(at, 10) * 50),
-    { size: 0.1 },
-  );
-  expect(trend).toMatchObject({ first: 500, last: 500, perMinute: 0, isBeyond: false });
+it("does not mind how fast it grew while warming up, nor one high value", () => {
+  const warming = trendOf((at) => Math.min(at, 10) * 50, 10);
+  expect(warming).toMatchObject({ secondQuarter: 500, lastQuarter: 500, isBeyond: false });
+  expect(trendOf((at) => (at === 38 ? 9_999 : 100))).toMatchObject({ lastQuarter: 100 });
 });
 
-it("bounds only what it is told to", () => {
+it("bounds only what it is told to, and leaves out what could not be measured", () => {
   const [trend] = trendsOf(
     series((at) => at * 100),
-    {},
+    0,
+    () => null,
   );
-  expect(trend).toMatchObject({ perMinuteMax: null, isBeyond: false });
-  expect(trend?.perMinute).toBeCloseTo(100);
-});
-
-it("has no slope without two moments", () => {
-  expect(slopeOf([])).toBe(0);
-  expect(slopeOf([{ minutes: 3, value: 9 }])).toBe(0);
+  expect(trend).toMatchObject({ bound: null, isBeyond: false });
+  expect(trendOf((at) => (at % 2 === 0 ? undefined : 7))).toMatchObject({ lastQuarter: 7 });
 });

@@ -1,0 +1,14 @@
+// Lets a real host's data workers collect objects sooner than after an hour, so that a test sees it.
+import type { ChangeDefinition } from "../../src/system/actor-table.js";
+
+export const objectGraceVariable = "ELANUS_TEST_OBJECT_GRACE_MS";
+
+export function withObjectGrace(objectGraceMs: number): ChangeDefinition {
+  return (definition) => ({
+    ...definition,
+    initial(settings) {
+      const hasGrace = "objectGraceMs" in (settings as object);
+      return definition.initial(hasGrace ? { ...settings, objectGraceMs } : settings);
+    },
+  });
+}
