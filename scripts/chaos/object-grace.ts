@@ -1,4 +1,4 @@
-// Lets a real host's data workers collect objects sooner than after an hour, so that a test sees it.
+// Lets data workers of a real host collect objects sooner than after an hour: a test sees it then.
 import type { ChangeDefinition } from "../../src/system/actor-table.js";
 
 export const objectGraceVariable = "ELANUS_TEST_OBJECT_GRACE_MS";

@@ -10,7 +10,7 @@ const withinMs = 90_000;
 const askEveryMs = 500;
 const answerWithinMs = 5_000;
 
-/** What approximate answers depend on: the same for as long as nothing moves; null while it does. */
+/** What approximate answers depend on: the same as long as nothing moves; null while it does. */
 export async function arrangement(client: ElanusClient): Promise<string | null> {
   try {
     const { hosts } = await client.cluster({ timeoutMs: answerWithinMs });
