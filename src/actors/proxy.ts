@@ -45,7 +45,7 @@ import {
 } from "./proxy/describing.js";
 import { foundKeys, respondCount, respondQuery, respondSearch } from "./proxy/merging.js";
 import { applyCollections, applySessions, startOverview } from "./proxy/overviewing.js";
-import { applyMeasured, isLetIn } from "./proxy/pacing.js";
+import { applyMeasured, isLetIn, takePaced } from "./proxy/pacing.js";
 import {
   applyReadReply,
   failureOf,
@@ -203,11 +203,8 @@ function startCall(
 }
 
 function resumePaced(state: ProxyState, now: Now): void {
-  const waiting = [...state.paced];
-  state.paced.clear();
-  for (const id of waiting) {
-    const request = state.requests.get(id);
-    if (request?.collection) startCall(state, request, request.collection, now);
+  for (const request of takePaced(state, now)) {
+    if (request.collection) startCall(state, request, request.collection, now);
   }
 }
 

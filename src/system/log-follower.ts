@@ -50,11 +50,15 @@ export function followLog(link: NatsLink, settings: FollowSettings): Following {
   let stopped = false;
   let resumes = 0;
   let reading: Reading | null = null;
+  let lastHandled: Promise<void> | null = null;
 
   async function run(): Promise<void> {
     let waitMs = retryMs.min;
     let gapAt: number | null = null;
     while (!stopped) {
+      // Or each reconnect would add a window to what a held reader has not taken in.
+      if (lastHandled !== null) await lastHandled;
+      if (stopped) return;
       const resumesBefore = resumes;
       const opening = await openLog(link, channel, position, gapAt);
       if (stopped) return;
@@ -78,7 +82,8 @@ export function followLog(link: NatsLink, settings: FollowSettings): Following {
   async function readOn(consumer: string): Promise<number | null> {
     reading = startReading(link, channel, consumer, (position?.sequence ?? 0) + 1, (entry) => {
       position = { sequence: entry.sequence, appendedAtUs: entry.appendedAtUs };
-      return settings.entry(entry);
+      lastHandled = settings.entry(entry);
+      return lastHandled;
     });
     const { reason, gapAt } = await reading.ended;
     reading = null;

@@ -77,7 +77,8 @@ export class Quota {
     const isKnown = this.#spendings.has(database) || this.#spendings.size < databasesMax;
     const name = isKnown ? database : others;
     const current = this.#spendings.get(name);
-    if (current !== undefined && current.window >= window) return current;
+    // Not the later of both: a clock that was set back must not keep a spent budget.
+    if (current?.window === window) return current;
     const fresh = { window, requests: nothing(), bytes: nothing(), isPosting: false };
     this.#spendings.set(name, fresh);
     return fresh;
@@ -85,7 +86,8 @@ export class Quota {
 
   #tick(wallMs: number): void {
     for (const [database, spending] of this.#spendings) {
-      if ((spending.window + 1) * windowMs < wallMs - windowMs) this.#spendings.delete(database);
+      const isNear = Math.abs(spending.window - Math.floor(wallMs / windowMs)) <= 2;
+      if (!isNear) this.#spendings.delete(database);
       else if (!spending.isPosting) void this.#post(database, spending);
     }
   }

@@ -49,6 +49,25 @@ describe("a data worker that lags", () => {
     expect(driven.state.requests.size).toBe(0);
   });
 
+  it("has no write begun whose deadline has passed", () => {
+    const driven = lagging();
+    ask(driven, "main.docs.insert", { rows, timeoutMs: 100 });
+    driven.monotonicMs += 100;
+    expect(appends(measured(driven, { position: 19_000 }))).toEqual([]);
+    const swept = driven.pass(50, "sweep");
+    expect(appends(swept)).toEqual([]);
+    expect(errorCode(swept)).toBe("deadline-exceeded");
+  });
+
+  it("is not told of again when its client's connection has ended meanwhile", () => {
+    const driven = lagging();
+    ask(driven, "main.docs.insert", { rows }, 1);
+    driven.tell({ kind: "Reconnected", connection: 2 });
+    const [append] = appends(measured(driven, { position: 19_000 }));
+    // Nobody publishes for a connection that is over: that is seen by this number.
+    expect(append?.connection).toBe(1);
+  });
+
   it("stops nobody once it is silent, or waits for the object store itself", () => {
     const silent = lagging();
     silent.pass(7_000, "sweep");
@@ -68,6 +87,23 @@ describe("a channel that holds all that it may", () => {
     });
     expect(appends(ask(driven, "main.docs.delete", { ids: [1] }))).toHaveLength(1);
     measured(driven, { bytes: 900 });
+    expect(appends(insert(driven))).toHaveLength(1);
+  });
+
+  it("counts all that was written behind a held worker, in however many entries", () => {
+    const [append] = appends(insert(proxyWith(oneShard)));
+    const message = append?.message;
+    const bytes = message?.kind === "RowsInserted" ? message.rows.byteLength : 0;
+    const fitting = 8_192 + 300;
+    const driven = proxyWith(oneShard, { channelBytesMax: 100 + fitting * bytes });
+    measured(driven, { held: true });
+    for (let written = 0; written < fitting; written++) {
+      const [one] = appends(insert(driven));
+      if (one === undefined) throw new Error(`insert ${written} of ${fitting} is refused`);
+      acknowledge(driven, one, 11 + written);
+    }
+    expect(errorCode(insert(driven))).toBe("full");
+    measured(driven, { held: true, position: 8_192 });
     expect(appends(insert(driven))).toHaveLength(1);
   });
 });

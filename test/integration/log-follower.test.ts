@@ -112,6 +112,25 @@ describe("log follower", () => {
     reader.following.stop();
   });
 
+  it("reads nothing anew at a reconnect while what it has read is not handled", async () => {
+    await append(3_000);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((done) => {
+      release = done;
+    });
+    const reader = follow(null, () => held);
+    await waitUntil("the first window", () => reader.entries.length >= 512);
+    for (let times = 0; times < 3; times += 1) {
+      reader.following.resume();
+      await delay(100);
+    }
+    expect(reader.entries.length).toBeLessThanOrEqual(512 + 256);
+    release();
+    await waitUntil("the rest", () => reader.entries.length === 3_000);
+    expect(reader.sequences()).toEqual(upTo(3_000));
+    reader.following.stop();
+  });
+
   it("heals over a killed broker without a gap or a repeat, and starts once", async () => {
     const reader = follow(null, atOnce);
     for (let kill = 0; kill < 3; kill += 1) {

@@ -46,6 +46,13 @@ describe("a quota", () => {
     expect(admittedOf(quota, 30, atMs + 1_000)).toBe(10);
   });
 
+  it("begins anew when the clock was set back", () => {
+    const quota = quotaOf(limits, null);
+    const atMs = nowMs();
+    expect(admittedOf(quota, 30, atMs + 3_600_000)).toBe(10);
+    expect(admittedOf(quota, 30, atMs)).toBe(10);
+  });
+
   it("lets a request through that is larger than a whole second's bytes, and no second one", () => {
     const quota = quotaOf({ requests: null, bytes: 1_000 }, null);
     const atMs = nowMs();

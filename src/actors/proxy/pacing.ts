@@ -51,8 +51,21 @@ export function noteWritten(state: ProxyState, channel: string, sequence: number
   if (load === undefined || sequence <= load.position) return;
   load.written.push({ sequence, bytes });
   load.writtenBytes += bytes;
-  if (load.written.length <= lagMax.entries) return;
-  load.writtenBytes -= load.written.shift()?.bytes ?? 0;
+  if (load.written.length > lagMax.entries) joinOldest(load.written);
+}
+
+/** A held worker may be behind by more entries than are listed: their bytes count all the same. */
+function joinOldest(written: ChannelLoad["written"]): void {
+  const first = written.shift();
+  const [second] = written;
+  if (first !== undefined && second !== undefined) second.bytes += first.bytes;
+}
+
+/** Those that waited; one whose deadline has passed is not begun: its client may have gone on. */
+export function takePaced(state: ProxyState, now: Now): Request[] {
+  const waiting = [...state.paced].flatMap((id) => state.requests.get(id) ?? []);
+  state.paced.clear();
+  return waiting.filter(({ deadlineMonotonicMs }) => now.monotonicMs < deadlineMonotonicMs);
 }
 
 function forgetThrough(load: ChannelLoad, position: number): void {
