@@ -31,6 +31,8 @@ export function serverTimeoutMs(attemptMs: number): number {
 const retryForMs = 60_000;
 /** With less time than this left, another attempt would only hide why the last one failed. */
 const attemptMsMin = 10;
+/** Of errors after which a write may have happened. */
+const statusUnknown = 503;
 const backoff = new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 });
 const headers = { "Content-Type": "application/msgpack" };
 
@@ -55,13 +57,22 @@ export function createSender(link: NatsLink): Sender {
         return await (request.patient ? sent(withinMs) : hedged(withinMs, sent));
       } catch (error) {
         if (!(error instanceof ElanusError)) throw error;
-        // An attempt that the deadline cut short says less than the one before it.
-        if (!(isOver() && error.code === "deadline-exceeded")) last = error;
-        throw last ?? error;
+        last = lastWord(last, error, isOver());
+        throw last;
       }
     });
     return untilAborted(answered, request.signal);
   };
+}
+
+/**
+ * The error that a call ends with. An attempt that the deadline cut short says less than the one
+ * before it, unless that wrote nothing; and a refusal says nothing of what was perhaps written.
+ */
+function lastWord(before: ElanusError | undefined, error: ElanusError, isOver: boolean) {
+  if (before?.status !== statusUnknown) return error;
+  const isCutShort = isOver && error.code === "deadline-exceeded";
+  return isCutShort || error.code === "overloaded" ? before : error;
 }
 
 async function attempt(link: NatsLink, request: Outgoing, timeoutMs: number): Promise<Reply> {

@@ -12,6 +12,7 @@ export interface HostActorsSettings {
 export class HostActors {
   readonly #settings: HostActorsSettings;
   readonly #running = new Map<HostRole, RunningActor>();
+  readonly #leaving = new Map<HostRole, Promise<void>>();
   #service: ClientService | null = null;
 
   constructor(settings: HostActorsSettings) {
@@ -31,8 +32,9 @@ export class HostActors {
     return this.#service;
   }
 
-  /** Those that do not run. */
+  /** Those that do not run, and those that are on their way out, once they are. */
   async start(): Promise<void> {
+    await Promise.all(this.#leaving.values());
     for (const role of this.#settings.roles) {
       if (!this.#running.has(role)) this.#running.set(role, this.#settings.start(role));
     }
@@ -43,6 +45,13 @@ export class HostActors {
 
   /** Takes nothing more, and resolves when what was taken is done, or the time is over. */
   async leave(role: HostRole, withinMs: number): Promise<void> {
+    const leaving = this.#leaving.get(role) ?? this.#leave(role, withinMs);
+    this.#leaving.set(role, leaving);
+    await leaving;
+    this.#leaving.delete(role);
+  }
+
+  async #leave(role: HostRole, withinMs: number): Promise<void> {
     const actor = this.#running.get(role);
     if (actor === undefined) return;
     if (role === "proxy") await this.#service?.drain(withinMs);

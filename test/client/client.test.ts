@@ -167,6 +167,19 @@ describe("an error", () => {
     expect(peer.calls.length).toBeGreaterThan(1);
   });
 
+  it("of an attempt that may have written is not hidden by those that have not", async () => {
+    const overloaded = refuse(clientError("overloaded", "nothing was written"));
+    const lost = refuse(clientError("unavailable", "no acknowledgement"));
+    peer.answerWith(() => (peer.calls.length === 1 ? lost : overloaded));
+    const later = await failureOf(docs().insert([row(1n)], { timeoutMs: 300 }));
+    expect(later).toMatchObject({ code: "unavailable", status: 503 });
+    const before = peer.calls.length;
+    const silence = { kind: "silence" } as const;
+    peer.answerWith(() => (peer.calls.length === before + 1 ? overloaded : silence));
+    const earlier = await failureOf(docs().insert([row(1n)], { timeoutMs: 300 }));
+    expect(earlier).toMatchObject({ code: "deadline-exceeded", status: 503 });
+  });
+
   it("is a missed deadline when nobody answers", async () => {
     peer.answerWith(() => ({ kind: "silence" }));
     const error = await failureOf(docs().count({ timeoutMs: 200 }));
