@@ -36,7 +36,8 @@ async function run(options: Options): Promise<number> {
     if (json === true) console.log(JSON.stringify(result));
   }
   if (json !== true) console.log(tableOf(results));
-  return results.every(({ met }) => met) ? 0 : 1;
+  if (results.some(({ verdict }) => verdict === "unmet")) return 1;
+  return results.every(({ verdict }) => verdict === "met") ? 0 : 3;
 }
 
 function showProgress({ row }: Scenario, phase: string): void {
@@ -57,7 +58,9 @@ function profileOption(): Option {
 
 function commandOf(): Command {
   return new Command("failures")
-    .description("Kills each kind of process under load; exit code 1 when a row is not met.")
+    .description(
+      "Kills each kind of process under load; exit code 1 when a row is not met, 3 when busy.",
+    )
     .option("--only <rows...>", "these rows only")
     .addOption(profileOption())
     .option("--short", "what is away for minutes is away for one")

@@ -3,7 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ElanusError } from "../../src/client/elanus-error.js";
 import { connectNats } from "../../src/system/nats.js";
 import type { ServerProcess } from "../servers/server-process.js";
+import { createBulk } from "./bulk.js";
 import { collectionName } from "./ledger.js";
+import { memoryBounded, watchMemory } from "./memory.js";
 import { type Finding, noMoreThan, type Scenario, type Stage } from "./scenario.js";
 
 const hosts = [
@@ -14,6 +16,7 @@ const hosts = [
 ] as const;
 const writesAndSearches = ["insert", "search"] as const;
 const minuteMs = 60_000;
+const mebibyte = 1024 * 1024;
 
 const natsLeaderKilled: Scenario = {
   row: "nats-leader-killed",
@@ -22,14 +25,16 @@ const natsLeaderKilled: Scenario = {
   natsServers: 3,
   hosts,
   allowed: { failed: 0, recoveryMs: 10_000 },
-  async strike({ cluster, client, struck }) {
+  async strike({ cluster, client, struck, repairing }) {
     const { channels } = await client.collection(collectionName).describe();
     const leader = await leaderOf(`WAL_${channels[0]?.channel}`, cluster.natsUrl);
-    const server = cluster.nats.find(({ name }) => name === leader);
+    // Behind its name, a server has something by which no other passes for it.
+    const server = cluster.nats.find(({ name }) => leader.startsWith(`${name}-`));
     if (server === undefined) throw new Error(`no server has the name of the leader, '${leader}'`);
     struck();
     await server.kill();
     await delay(15_000);
+    repairing();
     await server.restart();
     return [];
   },
@@ -57,17 +62,31 @@ const objectsAway: Scenario = {
   title: "S3, away for 5 minutes (60 s with --short)",
   profile: "cluster",
   hosts,
+  // Small, so that both bounds are reached: that of the memory, then that of a log.
+  environment: {
+    ELANUS_UNFLUSHED_BYTES_MAX: String(8 * mebibyte),
+    ELANUS_LOG_BYTES_MAX: String(192 * mebibyte),
+  },
   allowed: { failed: 0, failedOf: writesAndSearches },
   async strike(stage) {
     const { client, cluster, isShort, struck } = stage;
     const s3 = partOf(cluster.s3);
+    const bulk = await createBulk(client);
+    const memory = watchMemory(cluster.host("back"));
     struck();
     await s3.kill();
-    await delay(isShort ? minuteMs : 5 * minuteMs);
+    const [filled] = await Promise.all([bulk.fillLog(), delay(isShort ? minuteMs : 5 * minuteMs)]);
+    const grownBytes = memory.stop();
     await s3.restart();
     const askedAtMs = performance.now();
     await client.collection(collectionName).flush({ timeoutMs: minuteMs });
-    return [noMoreThan("the backlog is flushed after", performance.now() - askedAtMs, minuteMs)];
+    await bulk.flush(minuteMs);
+    return [
+      noMoreThan("the backlog is flushed after", performance.now() - askedAtMs, minuteMs),
+      ...filled.findings,
+      memoryBounded(grownBytes, filled.bytes),
+      await bulk.complete(filled.rows),
+    ];
   },
 };
 

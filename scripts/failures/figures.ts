@@ -19,30 +19,42 @@ export interface Figures {
   readonly p99Ms: number;
   /** Of the same load before the failure: what the machine is good for. */
   readonly slowestBeforeMs: number;
+  readonly failedBefore: number;
+  /** Whether it answered all of them soon; else no time since says anything of the failure. */
+  readonly wasCalm: boolean;
   readonly recoveryMs: number;
 }
 
-/** An answer that took longer than this still shows the failure. */
+/** An answer that took longer than this shows the failure, or a machine that has no time. */
 const slowMs = 250;
 
-export function figuresOf(samples: readonly Sample[], struckAtMs: number): Figures {
+export function figuresOf(
+  samples: readonly Sample[],
+  struckAtMs: number,
+  repairedAtMs: number,
+): Figures {
   const endOf = ({ dueAtMs, tookMs }: Sample) => dueAtMs + tookMs;
   const before = samples.filter((sample) => endOf(sample) < struckAtMs);
   const since = samples.filter((sample) => endOf(sample) >= struckAtMs);
-  const disturbed = since.filter(({ error, tookMs }) => error !== null || tookMs > slowMs);
+  const disturbed = since.filter(
+    ({ dueAtMs, error, tookMs }) => dueAtMs < repairedAtMs && (error !== null || tookMs > slowMs),
+  );
   const errors: Record<string, number> = {};
   for (const { kind, error } of since) {
     if (error !== null) errors[`${kind}: ${error}`] = (errors[`${kind}: ${error}`] ?? 0) + 1;
   }
   const times = since.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
   const share = (part: number) => times[Math.floor(part * times.length)] ?? 0;
+  const failedBefore = before.filter(({ error }) => error !== null).length;
+  const slowestBeforeMs = slowest(before);
   return {
+    ...{ slowestBeforeMs, failedBefore },
+    wasCalm: failedBefore === 0 && slowestBeforeMs <= slowMs,
     requests: since.length,
     byKind: requestKinds.map((kind) => figuresOfKind(kind, since)),
     errors,
     p50Ms: share(0.5),
     p99Ms: share(0.99),
-    slowestBeforeMs: slowest(before),
     recoveryMs: Math.max(0, ...disturbed.map((sample) => endOf(sample) - struckAtMs)),
   };
 }
@@ -55,6 +67,20 @@ function figuresOfKind(kind: RequestKind, samples: readonly Sample[]): KindFigur
 }
 
 const slowest = (samples: readonly Sample[]) => Math.max(0, ...samples.map(({ tookMs }) => tookMs));
+
+export type Verdict = "met" | "unmet" | "not measurable";
+
+export function verdictOf({ met, isTime }: Finding, { wasCalm }: Figures): Verdict {
+  if (isTime === true && !wasCalm) return "not measurable";
+  return met ? "met" : "unmet";
+}
+
+/** What is unmet on any machine outweighs what could not be measured on this one. */
+export function verdictOfAll(findings: readonly Finding[], figures: Figures): Verdict {
+  const verdicts = findings.map((finding) => verdictOf(finding, figures));
+  if (verdicts.includes("unmet")) return "unmet";
+  return verdicts.includes("not measurable") ? "not measurable" : "met";
+}
 
 export function findingsOf(figures: Figures, audit: Audit, allowed: Allowed): readonly Finding[] {
   const kinds = figures.byKind.filter(({ kind }) => allowed.failedOf?.includes(kind) ?? true);

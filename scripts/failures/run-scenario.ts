@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Cluster, startCluster } from "../cluster/cluster.js";
-import { type Figures, figuresOf, findingsOf } from "./figures.js";
+import { type Figures, figuresOf, findingsOf, type Verdict, verdictOfAll } from "./figures.js";
 import { type Audit, createTestCollection, openLedger } from "./ledger.js";
 import { startLoad } from "./load.js";
 import type { Finding, Scenario } from "./scenario.js";
@@ -12,7 +12,7 @@ import type { Finding, Scenario } from "./scenario.js";
 export interface RowResult {
   readonly row: string;
   readonly title: string;
-  readonly met: boolean;
+  readonly verdict: Verdict;
   readonly findings: readonly Finding[];
   readonly figures: Figures;
   readonly audit: Audit;
@@ -21,7 +21,7 @@ export interface RowResult {
 /** Shorter than the default, so that what takes a few of them is soon over. */
 const sessionTtlMs = 4_000;
 const rowsAtFirst = 3_000;
-const calmMs = 5_000;
+const calmMs = 8_000;
 const aftermathMs = 8_000;
 
 export type Phase = "starting" | "calm" | "failing" | "recovering" | "auditing";
@@ -43,12 +43,12 @@ export async function runScenario(
     natsServers: scenario.natsServers ?? 1,
     directory,
     hosts: scenario.hosts,
-    environment: { ELANUS_SESSION_TTL_MS: String(sessionTtlMs) },
+    environment: { ELANUS_SESSION_TTL_MS: String(sessionTtlMs), ...scenario.environment },
   });
   let isMet = false;
   try {
     const result = await measure(scenario, cluster, settings, onPhase);
-    isMet = result.met;
+    isMet = result.verdict === "met";
     return result;
   } finally {
     await cluster.stop();
@@ -74,11 +74,15 @@ async function measure(
   await delay(calmMs);
   onPhase("failing");
   let struckAtMs = performance.now();
+  let repairedAtMs = Number.POSITIVE_INFINITY;
   const struck = () => {
     struckAtMs = performance.now();
   };
+  const repairing = () => {
+    repairedAtMs = performance.now();
+  };
   const own = await scenario.strike({
-    ...{ cluster, client, sessionTtlMs, isShort, struck },
+    ...{ cluster, client, sessionTtlMs, isShort, struck, repairing },
     write: (rows) => ledger.insertRows(rows),
   });
   onPhase("recovering");
@@ -86,8 +90,8 @@ async function measure(
   await load.stop();
   onPhase("auditing");
   const audit = await ledger.audit();
-  const figures = figuresOf(load.samples, struckAtMs);
+  const figures = figuresOf(load.samples, struckAtMs, repairedAtMs);
   const findings = [...findingsOf(figures, audit, scenario.allowed), ...own];
   const { row, title } = scenario;
-  return { row, title, met: findings.every(({ met }) => met), findings, figures, audit };
+  return { row, title, verdict: verdictOfAll(findings, figures), findings, figures, audit };
 }

@@ -14,6 +14,8 @@ export interface Scenario {
   readonly hosts: readonly HostPlan[];
   /** Of the collection: 2 when left out. */
   readonly replicas?: number;
+  /** Of every host, over that of the scenarios. */
+  readonly environment?: NodeJS.ProcessEnv;
   readonly allowed: Allowed;
   /** Resolves when the failure and what it checks by itself are over. */
   strike(stage: Stage): Promise<readonly Finding[]>;
@@ -39,6 +41,8 @@ export interface Stage {
   write(rows: number): Promise<void>;
   /** Now is when it fails: figures are taken from here on. */
   struck(): void;
+  /** What is slow from here on is because of the repair, and does not count for the recovery. */
+  repairing(): void;
 }
 
 /** One comparison of the table. */
@@ -47,6 +51,8 @@ export interface Finding {
   readonly value: string;
   readonly allowed: string;
   readonly met: boolean;
+  /** A time: it says something only of a machine that was calm before the failure. */
+  readonly isTime?: boolean;
 }
 
 export const noMoreThan = (what: string, ms: number, allowedMs: number): Finding => ({
@@ -54,6 +60,7 @@ export const noMoreThan = (what: string, ms: number, allowedMs: number): Finding
   value: seconds(ms),
   allowed: `<= ${seconds(allowedMs)}`,
   met: ms <= allowedMs,
+  isTime: true,
 });
 
 export const seconds = (ms: number) => `${(ms / 1_000).toFixed(2)} s`;

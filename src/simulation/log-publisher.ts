@@ -49,7 +49,6 @@ export class LogPublisher {
       return;
     }
     this.#host.send(world.delay(), () => this.#arrive(pending));
-    if (!this.#maySendAgain(pending)) return;
     this.#host.post(resendAfterMs, () => {
       if (!pending.waitsForConnection) this.#send(pending);
     });

@@ -4,7 +4,7 @@ import { Announcements } from "./announcements.js";
 import { LogPublisher } from "./log-publisher.js";
 import { createLogSpace } from "./log-space.js";
 import type { NatsLink } from "./nats.js";
-import { ensureSharedStreams, type StreamSettings } from "./streams.js";
+import { ensureSharedStreams, restoreSharedStreams, type StreamSettings } from "./streams.js";
 
 export interface BusSettings {
   readonly streams: StreamSettings;
@@ -44,7 +44,7 @@ export class Bus {
   /** Resolves when the streams that everybody shares are there. */
   static async open(link: NatsLink, settings: BusSettings): Promise<Bus> {
     const bus = new Bus(link, settings);
-    await bus.#ensureStreams();
+    await bus.#persist(ensureSharedStreams);
     return bus;
   }
 
@@ -69,7 +69,7 @@ export class Bus {
   /** Memory streams went with the broker, definition and all: nothing else may come before them. */
   async #resume(): Promise<void> {
     const { generation } = this.link;
-    await this.#ensureStreams();
+    await this.#persist(restoreSharedStreams);
     if (this.#isClosed || generation !== this.link.generation) return;
     this.#report("info", `connected to NATS again (${this.link.url})`);
     this.publisher.resume();
@@ -77,10 +77,10 @@ export class Bus {
     for (const resume of [...this.#users]) resume();
   }
 
-  async #ensureStreams(): Promise<void> {
+  async #persist(make: typeof ensureSharedStreams): Promise<void> {
     const { generation } = this.link;
     for (let waitMs = retryMs.min; !this.#isClosed; waitMs = Math.min(waitMs * 2, retryMs.max)) {
-      const result = await ensureSharedStreams(this.link, this.streams);
+      const result = await make(this.link, this.streams);
       if (result.ok || generation !== this.link.generation) return;
       this.#report("warn", `the streams are not there yet: ${result.detail}`);
       await delay(waitMs);

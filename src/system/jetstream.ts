@@ -79,6 +79,8 @@ export interface StoredMessage {
 export const nanoseconds = (milliseconds: number): number => milliseconds * 1_000_000;
 
 const prefix = "$JS.API";
+/** A call to a group of servers that has no leader is lost: whoever makes it makes it again. */
+const timeoutMs = 2_500;
 
 export async function callJetStream<Value>(
   link: NatsLink,
@@ -86,7 +88,7 @@ export async function callJetStream<Value>(
   request: unknown = {},
 ): Promise<ApiResult<Value>> {
   const body = Buffer.from(JSON.stringify(request));
-  const result = await link.request(`${prefix}.${operation}`, body);
+  const result = await link.request(`${prefix}.${operation}`, body, { timeoutMs });
   if (result.kind !== "ok") {
     return unavailable(`${operation}: ${result.kind} (${result.detail})`);
   }

@@ -34,9 +34,14 @@ export const logPublisherLimitsDefault: LogPublisherLimits = {
   deadlineMs: 10_000,
 };
 
-/** An acknowledgement can be lost without the connection: then the entry is sent again. */
+/**
+ * An acknowledgement can be lost without the connection, as an entry is that came while its log had
+ * no leader: then it is sent again, and its message id keeps it from being appended twice.
+ */
 const resendAfterMs = 1_000;
 const checkEveryMs = 250;
+/** At a check, so that a broker which is only slow gets little more to do. */
+const resendBytesMax = 2 * 1024 * 1024;
 /** About what the headers and the subject of an entry take in the log. */
 const headerBytes = 256;
 
@@ -151,15 +156,12 @@ export class LogPublisher {
     if (result !== null) this.#settle(key, pending, result);
   }
 
-  /** Nobody takes the subject: the log is missing, or all of JetStream is away. */
+  /** Nobody takes the subject: the log is missing, or it has no leader and may have one soon. */
   async #onNobody(key: string, pending: Pending): Promise<void> {
     const info = await readStreamInfo(this.#link, logStreamOf(pending.append.channel));
     if (!this.#table.has(key)) return;
     if (isRefusal(info, apiErrors.streamNotFound)) {
       this.#settle(key, pending, { ok: false, reason: "missing", detail: "there is no such log" });
-    } else if (pending.append.connection !== null) {
-      const detail = "JetStream does not take it now";
-      this.#settle(key, pending, { ok: false, reason: "timeout", detail });
     }
   }
 
@@ -173,12 +175,13 @@ export class LogPublisher {
 
   #check(): void {
     const now = performance.now();
+    let bytesLeft = this.#isResuming ? 0 : resendBytesMax;
     for (const [key, pending] of [...this.#table]) {
-      const isResendable = pending.append.connection === null && !this.#isResuming;
       if (now >= pending.deadlineAtMs) {
         const detail = `no acknowledgement within ${this.#limits.deadlineMs} ms`;
         this.#settle(key, pending, { ok: false, reason: "timeout", detail });
-      } else if (isResendable && now - (pending.sentAtMs ?? 0) > resendAfterMs) {
+      } else if (bytesLeft > 0 && now - (pending.sentAtMs ?? 0) > resendAfterMs) {
+        bytesLeft -= pending.append.body.length + headerBytes;
         this.#send(key, pending);
       }
     }

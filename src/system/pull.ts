@@ -26,6 +26,12 @@ export interface PullHandlers {
 const expiresMs = 5_000;
 /** The server ends a request by itself; when it does not, it has forgotten it. */
 const patienceMs = expiresMs + 2_000;
+/** While nothing comes the server says so often that it is there: one that died says nothing. */
+const heartbeatMs = 1_000;
+const checkEveryMs = 1_000;
+/** Looks, not time: a process that was starved hears what came meanwhile between two of them. */
+const silentChecksMax = 4;
+const heartbeatStatus = 100;
 const pendingMessagesHeader = "Nats-Pending-Messages";
 
 interface Request {
@@ -51,6 +57,8 @@ export class Pull {
   readonly #requests = new Map<string, Request>();
   #outstanding = 0;
   #asked = 0;
+  /** In a row, while something was outstanding. */
+  #silentChecks = 0;
   #isClosed = false;
 
   constructor(link: NatsLink, stream: string, consumer: string, handlers: PullHandlers) {
@@ -60,10 +68,11 @@ export class Pull {
     this.#inbox = link.newInbox();
     this.#subscription = link.subscribe(`${this.#inbox}.*`, (message) => {
       if (this.#isClosed) return;
+      this.#silentChecks = 0;
       if (message.subject.startsWith(this.#inbox)) this.#onStatus(message);
       else this.#onMessage(message);
     });
-    this.#timer = setInterval(() => this.#checkPatience(), 1_000);
+    this.#timer = setInterval(() => this.#check(), checkEveryMs);
   }
 
   /** How many messages may still come. */
@@ -76,6 +85,7 @@ export class Pull {
     const options = {
       batch: messages,
       expires: nanoseconds(expiresMs),
+      idle_heartbeat: nanoseconds(heartbeatMs),
       ...(bytesMax === undefined ? {} : { max_bytes: bytesMax }),
     };
     this.#requests.set(reply, { messages, askedAtMs: performance.now() });
@@ -97,6 +107,7 @@ export class Pull {
   }
 
   #onStatus(message: NatsMessage): void {
+    if (message.status === heartbeatStatus) return;
     const request = this.#requests.get(message.subject);
     if (request === undefined) return;
     this.#requests.delete(message.subject);
@@ -108,7 +119,9 @@ export class Pull {
     this.#handlers.ended();
   }
 
-  #checkPatience(): void {
+  #check(): void {
+    this.#silentChecks = this.#outstanding > 0 ? this.#silentChecks + 1 : 0;
+    if (this.#silentChecks >= silentChecksMax) return this.#lose("the server fell silent");
     const now = performance.now();
     let mayCome = 0;
     for (const [reply, { messages, askedAtMs }] of this.#requests) {

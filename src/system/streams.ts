@@ -6,6 +6,7 @@ import {
   deleteStream,
   ensureStream,
   nanoseconds,
+  readStreamInfo,
   type StreamConfiguration,
 } from "./jetstream.js";
 import type { NatsLink } from "./nats.js";
@@ -131,7 +132,23 @@ const transient = {
   no_ack: true,
 } as const;
 
-/** To be repeated after every reconnect, before anything else resumes. */
+/**
+ * After a reconnect, before anything else resumes: makes those that went with the server. Those that
+ * are there answer for themselves, also while a cluster of servers has nobody who may make one.
+ */
+export async function restoreSharedStreams(
+  link: NatsLink,
+  settings: StreamSettings,
+): Promise<ApiResult<null>> {
+  const restored = sharedStreams(settings).map(async (configuration) => {
+    const info = await readStreamInfo(link, configuration.name);
+    return info.ok ? info : ensureStream(link, configuration);
+  });
+  const failed = (await Promise.all(restored)).find(({ ok }) => !ok);
+  return failed === undefined || failed.ok ? { ok: true, value: null } : failed;
+}
+
+/** Those that are there get these settings. */
 export async function ensureSharedStreams(
   link: NatsLink,
   settings: StreamSettings,

@@ -154,6 +154,20 @@ describe("log publisher", () => {
     publisher.close();
   });
 
+  it("sends a client's append again on its connection until the log takes it, once", async () => {
+    const publisher = new LogPublisher(link, createLogSpace(link));
+    // So that the subject is not one that nobody takes.
+    const listener = link.subscribe(appendOf("a", null).subject, () => undefined);
+    const appended = publisher.append(appendOf("a", link.generation));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await createLogStream(link, channel, streamSettingsDefault);
+    expect(await appended).toEqual({ ok: true, sequence: 1, duplicate: false });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await requestsInLog()).toEqual(["a"]);
+    listener.close();
+    publisher.close();
+  });
+
   it("keeps the order of its own appends over a reconnect", async () => {
     await createLogStream(link, channel, streamSettingsDefault);
     const publisher = new LogPublisher(link, createLogSpace(link));

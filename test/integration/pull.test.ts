@@ -105,6 +105,6 @@ describe("pull", () => {
     const never = recordingPull("d", "nobody");
     never.pull.ask(1);
     await waitUntil("the loss", () => never.events.length > 0);
-    expect(never.events).toEqual(["lost: no answer to a pull"]);
+    expect(never.events).toEqual(["lost: the server fell silent"]);
   });
 });
