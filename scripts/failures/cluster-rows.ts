@@ -65,7 +65,7 @@ const objectsAway: Scenario = {
   // Small, so that both bounds are reached: that of the memory, then that of a log.
   environment: {
     ELANUS_UNFLUSHED_BYTES_MAX: String(8 * mebibyte),
-    ELANUS_LOG_BYTES_MAX: String(192 * mebibyte),
+    ELANUS_LOG_BYTES_MAX: String(96 * mebibyte),
   },
   allowed: { failed: 0, failedOf: writesAndSearches },
   async strike(stage) {
