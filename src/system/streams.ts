@@ -133,8 +133,8 @@ const transient = {
 } as const;
 
 /**
- * After a reconnect, before anything else resumes: makes those that went with the server. Those that
- * are there answer for themselves, also while a cluster of servers has nobody who may make one.
+ * After a reconnect, before anything else resumes: makes those that went with the server. Those
+ * that are there answer for themselves, also while a cluster has nobody who may make one.
  */
 export async function restoreSharedStreams(
   link: NatsLink,
