@@ -13,10 +13,11 @@ import {
   job,
   jobs,
   manifestOf,
+  rootOf,
   segmentOf,
   ticked,
 } from "./query-world.js";
-import { recordWith } from "./small-collection.js";
+import { recordEntry, recordWith } from "./small-collection.js";
 
 const threeRows = recordWith({}, { sealRows: 3 });
 const segment = segmentOf(
@@ -358,6 +359,19 @@ describe("stopping", () => {
     const effects = world.flushed(read, 1);
     expect(published(effects).map(({ kind }) => kind)).toContain("FlushReply");
     expect(every(world.log(inserted(2, 3, 4)), "append")).toEqual([]);
+  });
+
+  it("takes over no channel whose root is read after it", () => {
+    const world = new DataWorld();
+    const started = world.tell({ kind: "Started", incarnation: "d1" });
+    world.tell({ kind: "Stopping" });
+    const record = { ok: true, entry: recordEntry(recordWith()) } as const;
+    const { id } = one(started, "readMetadata");
+    const known = world.tell({ kind: "MetadataRead", id, result: record });
+    const root = { ok: true, entry: rootOf(null) } as const;
+    const asked = one(known, "readMetadata").id;
+    expect(world.tell({ kind: "MetadataRead", id: asked, result: root })).toEqual([]);
+    expect(world.report().phase).toBe("stopping");
   });
 
   it("is not undone by the log's end that is told after it", () => {

@@ -34,8 +34,12 @@ function readRoot(state: DataWorkerState): void {
   state.outbox.push({ kind: "readMetadata", id: expect(state, { for: "root" }), key });
 }
 
-/** Whoever reads the root next sees the new epoch: the old owner's commits fail from here on. */
+/**
+ * Whoever reads the root next sees the new epoch: the old owner's commits fail from here on. One
+ * that leaves takes nothing over: it would fence the worker that the channel is with by now.
+ */
 export function applyRoot(state: DataWorkerState, entry: MetadataEntry | null): void {
+  if (state.phase === "stopping") return;
   if (entry === null) return fail(state, "the channel's root is missing", 5_000);
   const root = decodeRoot(entry.value);
   state.phase = "taking-over";
