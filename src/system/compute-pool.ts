@@ -13,6 +13,8 @@ import { createThreadLink, type ThreadLink } from "./thread-link.js";
 export interface ComputePoolOptions {
   /** Search threads: each holds some ranges and searches them. */
   readonly threads: number;
+  /** They start at once: to be there when the first segments are to be loaded. */
+  readonly searchesSoon?: boolean;
   /** Threads that build indexes, each one index at a time for seconds or minutes. */
   readonly buildThreads?: number;
   readonly objectStore: ObjectStoreLocation;
@@ -73,6 +75,7 @@ class ThreadPool implements ComputePool {
     const links = (name: string, count: number) =>
       Array.from({ length: count }, () => this.createLink(name, nextThread++));
     this.searchThreads = links("search", options.threads);
+    if (options.searchesSoon) for (const link of this.searchThreads) link.warm();
     this.longThreads = {
       encodeSegment: links("encode", 1),
       compact: links("compact", 1),

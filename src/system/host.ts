@@ -189,11 +189,12 @@ function announce(link: NatsLink, host: string): void {
 }
 
 function openCompute(
-  { searchThreads, buildThreads, objectStore }: HostSettings,
+  { roles, searchThreads, buildThreads, objectStore }: HostSettings,
   onCrash: (channels: readonly string[]) => void,
 ): ComputePool {
   return createComputePool({
     threads: searchThreads,
+    searchesSoon: roles.includes("query"),
     buildThreads,
     objectStore,
     onCrash: (_thread, channels) => onCrash(channels),

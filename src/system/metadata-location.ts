@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { UnavailableError } from "../storage/errors.js";
 import type { MetadataStore } from "../storage/metadata-store.js";
-import { type EtcdSettings, etcdMetadataStore } from "../storage/metadata-store-etcd.js";
+import type { EtcdSettings } from "../storage/metadata-store-etcd.js";
 import { openNatsMetadataStore } from "../storage/metadata-store-nats.js";
 import type { NatsLink } from "./nats.js";
 
@@ -32,6 +32,8 @@ export async function openMetadata(
     const open = () => openNatsMetadataStore(link.keyValueClient());
     return { store: await persistently(open, report), close: () => undefined };
   }
+  // Only where it is used: it costs each start of a process a fifth of a second.
+  const { etcdMetadataStore } = await import("../storage/metadata-store-etcd.js");
   const store = etcdMetadataStore(etcd, location.replaced);
   await persistently(() => store.list("leaders."), report);
   return { store, close: () => store.close() };

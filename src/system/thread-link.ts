@@ -16,6 +16,8 @@ export interface ThreadLink {
   readonly pending: number;
   /** False for a while after crashes that came one upon another. */
   readonly isAvailable: boolean;
+  /** Starts the thread before there is a job for it. */
+  warm(): void;
   /** Jobs reach the thread in the order of the calls. */
   run(job: Packed<ComputeJob>, isPart: boolean): Promise<ThreadValue>;
   close(): Promise<void>;
@@ -52,6 +54,10 @@ class WorkerLink implements ThreadLink {
 
   get isAvailable(): boolean {
     return this.worker !== null || performance.now() >= this.pausedUntilMs();
+  }
+
+  warm(): void {
+    if (this.worker === null) this.start();
   }
 
   run({ value: job, transfers }: Packed<ComputeJob>, isPart: boolean): Promise<ThreadValue> {
