@@ -78,6 +78,14 @@ export function stayingHosts(hosts: Hosts, role: Role): string[] {
   return livingHosts(hosts, role).filter((name) => !isLeaving(hosts, name));
 }
 
+/** The roles of all others who live and have not said that they leave. */
+export function rolesOfStaying(hosts: Hosts, self: string): ReadonlySet<Role> {
+  const staying = [...hosts.seen.values()].filter(
+    (host) => host.session.host !== self && !host.session.drain && isLiving(hosts, host),
+  );
+  return new Set(staying.flatMap(({ session }) => session.roles));
+}
+
 function isLeaving(hosts: Hosts, name: string): boolean {
   const session = hosts.seen.get(name)?.session;
   if (session === undefined) return false;

@@ -8,8 +8,8 @@ import {
   isToDrain,
   parseRecord,
   type Role,
-  sessionRecord,
 } from "../messages/records.js";
+import { createHosts, type Hosts, observeSessions, rolesOfStaying } from "../placement/hosts.js";
 import { UnavailableError } from "../storage/errors.js";
 import type { MetadataStore } from "../storage/metadata-store.js";
 import type { Announcements } from "./announcements.js";
@@ -33,6 +33,7 @@ const lookEveryMs = 5_000;
 const stepMs = 200;
 /** What clients were promised is kept as long as they may wait for it. */
 const patienceMs = 30_000;
+const noRoles: ReadonlySet<Role> = new Set();
 
 /** What is still here, and whether anybody is there who could take some of it. */
 interface Left {
@@ -42,7 +43,11 @@ interface Left {
 
 export class Departure {
   readonly #parts: DepartureParts;
+  /** Who lives is seen before it matters: clocks of other machines say nothing about it. */
+  readonly #hosts: Hosts;
   #isLeaving = false;
+  /** Giving away and coming back take turns: what is being ended cannot be started yet. */
+  #turn: Promise<void> = Promise.resolve();
   #isStopped = false;
   #stopListening: () => void = () => undefined;
   #timer: NodeJS.Timeout | null = null;
@@ -54,6 +59,7 @@ export class Departure {
 
   constructor(parts: DepartureParts) {
     this.#parts = parts;
+    this.#hosts = createHosts(parts.ttlMs);
   }
 
   start(): void {
@@ -78,15 +84,19 @@ export class Departure {
   }
 
   async #look(): Promise<void> {
-    const wish = await this.#readWish();
+    const [wish] = await Promise.all([this.#readWish(), this.#observeHosts()]);
     if (wish === undefined || this.#isStopped) return;
     const isWanted = wish !== null && isToDrain(wish, this.#parts.session);
     if (isWanted === this.#isLeaving) return;
     this.#isLeaving = isWanted;
-    if (!isWanted) return this.#comeBack();
+    this.#turn = this.#turn.then(() => (isWanted ? this.#giveAway(wish) : this.#comeBack()));
+  }
+
+  async #giveAway({ endsRun }: HostRecord): Promise<void> {
+    if (!this.#isLeaving) return;
     this.#parts.report("info", "is drained: what it runs moves to other hosts");
     const isEmpty = await this.#leave(patienceMs, false);
-    if (isEmpty && wish.endsRun !== null) this.#tellEmpty();
+    if (isEmpty && endsRun !== null) this.#tellEmpty();
   }
 
   /** Undefined while nobody can tell. */
@@ -99,6 +109,7 @@ export class Departure {
   }
 
   async #comeBack(): Promise<void> {
+    if (this.#isLeaving) return;
     this.#parts.report("info", "is not drained any more");
     await this.#parts.actors.start();
     await this.#parts.session.setDrain(null);
@@ -123,7 +134,8 @@ export class Departure {
   }
 
   async #step(withinMs: number): Promise<Left> {
-    const others = await this.#rolesOfOthers();
+    const isKnown = await this.#observeHosts();
+    const others = isKnown ? rolesOfStaying(this.#hosts, this.#parts.host) : noRoles;
     const { actors, channels } = this.#parts;
     const mayGo = (role: Role) => role === "index" || others.has(role);
     await Promise.all(actors.roles.filter(mayGo).map((role) => actors.leave(role, withinMs)));
@@ -138,19 +150,11 @@ export class Departure {
     return { texts, isMoving };
   }
 
-  /** The roles of all who live and stay. */
-  async #rolesOfOthers(): Promise<ReadonlySet<Role>> {
-    const { host, metadata, ttlMs } = this.#parts;
-    const listed = await this.#attempt(() => metadata.list("sessions."));
-    if (!listed.ok) return new Set();
-    const sessions = listed.value.flatMap(({ value }) => {
-      const parsed = parseRecord(sessionRecord, value);
-      return parsed.ok ? [parsed.record] : [];
-    });
-    const staying = sessions.filter(
-      (other) => other.host !== host && !other.drain && Date.now() - other.renewedAtMs < ttlMs,
-    );
-    return new Set(staying.flatMap(({ roles }) => roles));
+  /** False while nobody can tell. */
+  async #observeHosts(): Promise<boolean> {
+    const listed = await this.#attempt(() => this.#parts.metadata.list("sessions."));
+    if (listed.ok) observeSessions(this.#hosts, listed.value, performance.now());
+    return listed.ok;
   }
 
   async #attempt<Value>(

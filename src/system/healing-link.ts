@@ -168,9 +168,10 @@ export class HealingLink implements NatsLink {
     const served: Served = { settings, current: null };
     this.#services.add(served);
     if (this.connected) {
+      const wire = this.#wire;
       await this.#serve(served);
-      // The server has heard of the endpoints when it answers.
-      await this.#wire.flush();
+      // The server has heard of the endpoints when it answers; the next one is told of them anew.
+      await Promise.race([Promise.allSettled([wire.flush()]), wire.ended]);
     }
     return {
       stop: async () => {

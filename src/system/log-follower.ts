@@ -42,8 +42,17 @@ type Opened = { kind: "opened"; consumer: string; lastSequence: number };
 const window = { messages: 512, bytes: 8 * 1024 * 1024 };
 const retryMs = { min: 50, max: 2_000 };
 const consumerIdleMs = 60_000;
+/**
+ * A server of a cluster that has only begun to lead may not have taken in yet what was acknowledged
+ * before: a log that it does not know, or that seems to end too early, is looked at for so long.
+ */
+const settleMsDefault = 20_000;
 
-export function followLog(link: NatsLink, settings: FollowSettings): Following {
+export function followLog(
+  link: NatsLink,
+  settings: FollowSettings,
+  settleMs = settleMsDefault,
+): Following {
   const { channel } = settings;
   let position = settings.after;
   let hasStarted = false;
@@ -55,6 +64,7 @@ export function followLog(link: NatsLink, settings: FollowSettings): Following {
   async function run(): Promise<void> {
     let waitMs = retryMs.min;
     let gapAt: number | null = null;
+    let doubtedSinceMs: number | null = null;
     while (!stopped) {
       // Or each reconnect would add a window to what a held reader has not taken in.
       if (lastHandled !== null) await lastHandled;
@@ -62,9 +72,15 @@ export function followLog(link: NatsLink, settings: FollowSettings): Following {
       const resumesBefore = resumes;
       const opening = await openLog(link, channel, position, gapAt);
       if (stopped) return;
-      if (opening.kind === "failed") return settings.failed(opening.reason, opening.detail);
+      if (opening.kind === "failed") {
+        doubtedSinceMs ??= performance.now();
+        const isSettled = !link.clustered || performance.now() - doubtedSinceMs >= settleMs;
+        if (isSettled || opening.reason === "purged") {
+          return settings.failed(opening.reason, opening.detail);
+        }
+      }
       if (resumes !== resumesBefore) continue; // Made on a connection that has ended since.
-      if (opening.kind === "later") {
+      if (opening.kind !== "opened") {
         if (waitMs === retryMs.min)
           settings.report(`${channel}: following later: ${opening.detail}`);
         await delay(waitMs);
@@ -72,6 +88,7 @@ export function followLog(link: NatsLink, settings: FollowSettings): Following {
         continue;
       }
       waitMs = retryMs.min;
+      doubtedSinceMs = null;
       if (!hasStarted) settings.started(opening.lastSequence);
       hasStarted = true;
       gapAt = await readOn(opening.consumer);
@@ -185,7 +202,8 @@ function startReading(
   });
 
   function onDelivered({ sequence, appendedAtUs, header, body }: Delivery): void {
-    if (sequence < next) return;
+    // A consumer on a replica that lags begins too early, be it by whole pulls.
+    if (sequence < next) return askForMore();
     if (sequence > next) return end(`${sequence} came in place of ${next}`, next);
     next += 1;
     unhandled += 1;

@@ -30,6 +30,8 @@ const marginPart = 0.2;
 /** How soon others learn that an actor here is in another phase. */
 const lookEveryMs = 500;
 const recordBytesMax = 400 * 1024;
+/** Of what is left at a drain, when not all of it fits. */
+const leftShownMax = 100;
 
 export class Session {
   readonly #settings: SessionSettings;
@@ -195,9 +197,26 @@ function isOfDeadProcess(record: SessionRecord): boolean {
   }
 }
 
-/** A host of very many actors leaves out their figures, which only `status` shows. */
+/** Of very many actors it says less: the figures, which only `status` shows, go first. */
 function encodeFitting(record: SessionRecord): Uint8Array {
-  const value = encodeRecord(record);
-  if (value.length <= recordBytesMax) return value;
-  return encodeRecord({ ...record, actors: record.actors.map((a) => ({ ...a, figures: {} })) });
+  for (const shortened of shortenings) {
+    const value = encodeRecord(shortened(record));
+    if (value.length <= recordBytesMax) return value;
+  }
+  return encodeRecord(withoutTexts(record));
+}
+
+const shortenings: readonly ((record: SessionRecord) => SessionRecord)[] = [
+  (record) => record,
+  (record) => ({ ...record, actors: record.actors.map((each) => ({ ...each, figures: {} })) }),
+];
+
+/** Others go on knowing what is served here, and that something is left. */
+function withoutTexts(record: SessionRecord): SessionRecord {
+  const { actors, drain } = record;
+  return {
+    ...record,
+    actors: actors.map((each) => ({ ...each, cause: null, figures: {} })),
+    drain: drain ? { ...drain, left: drain.left.slice(0, leftShownMax) } : null,
+  };
 }

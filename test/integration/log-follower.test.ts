@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { LogEntry, LogPosition } from "../../src/system/actor.js";
 import { deleteStream, purgeStream, readStoredMessage } from "../../src/system/jetstream.js";
-import { followLog } from "../../src/system/log-follower.js";
+import { type FollowSettings, followLog } from "../../src/system/log-follower.js";
 import type { NatsLink } from "../../src/system/nats.js";
 import { createLogStream, entryBytesMax, streamSettingsDefault } from "../../src/system/streams.js";
 import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
@@ -28,10 +28,15 @@ async function append(count: number, bytes = 10): Promise<void> {
   }
 }
 
-function follow(after: LogPosition | null, handle: (entry: LogEntry) => Promise<void>) {
+function follow(
+  after: LogPosition | null,
+  handle: (entry: LogEntry) => Promise<void>,
+  over: NatsLink = link,
+  settleMs?: number,
+) {
   const entries: LogEntry[] = [];
   const events: string[] = [];
-  const following = followLog(link, {
+  const settings: FollowSettings = {
     channel,
     after,
     started: (lastSequence) => void events.push(`started ${lastSequence}`),
@@ -41,12 +46,35 @@ function follow(after: LogPosition | null, handle: (entry: LogEntry) => Promise<
     },
     failed: (reason) => void events.push(reason),
     report: () => undefined,
-  });
+  };
+  const following = followLog(over, settings, settleMs);
   link.observe({ reconnected: () => following.resume() });
   const sequences = () => entries.map(({ sequence }) => sequence);
   const last = () => entries.at(-1) as LogPosition;
   return { following, entries, events, sequences, last };
 }
+
+/** What a server of a cluster says that leads since a moment ago: nothing yet of its last entries. */
+function staleLink(answers: readonly object[]): NatsLink {
+  const stale = [...answers];
+  const request: NatsLink["request"] = async (subject, body, options) => {
+    const answer = subject.includes("STREAM.INFO") ? stale.shift() : undefined;
+    const result = await link.request(subject, body, options);
+    if (answer === undefined || result.kind !== "ok") return result;
+    const said = Buffer.from(JSON.stringify(answer));
+    return { kind: "ok", message: { ...result.message, body: said } };
+  };
+  return new Proxy(link, {
+    get(target, name) {
+      if (name === "clustered") return true;
+      if (name === "request") return request;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+const unknownStream = { error: { code: 404, err_code: 10_059, description: "stream not found" } };
 
 const atOnce = () => Promise.resolve();
 const upTo = (last: number, first = 1) =>
@@ -200,5 +228,27 @@ describe("log follower", () => {
     const again = follow(reader.last(), atOnce);
     await waitUntil("the failure", () => again.events.length > 0);
     expect(again.events).toEqual(["damaged"]);
+  });
+
+  it("takes what a new leader of a cluster does not know yet for no damage", async () => {
+    await append(5);
+    const before = follow(null, atOnce);
+    await waitUntil("the replay", () => before.entries.length === 5);
+    before.following.stop();
+    await append(2);
+    const endsAt3 = { config: {}, created: "", state: { first_seq: 1, last_seq: 3 } };
+    const over = staleLink([unknownStream, endsAt3, endsAt3]);
+    const reader = follow(before.last(), atOnce, over);
+    await waitUntil("the rest", () => reader.entries.length === 2);
+    expect(reader.sequences()).toEqual([6, 7]);
+    expect(reader.events).toEqual(["started 7"]);
+    reader.following.stop();
+  });
+
+  it("finds a log of a cluster missing that stays away", async () => {
+    await deleteStream(link, `WAL_${channel}`);
+    const reader = follow(null, atOnce, staleLink([]), 500);
+    await waitUntil("the failure", () => reader.events.length > 0);
+    expect(reader.events).toEqual(["missing"]);
   });
 });

@@ -67,6 +67,26 @@ describe("session", () => {
     await session.stop();
   });
 
+  it("is written however much there is to say: a record that is too large says less", async () => {
+    const cause = "the log cannot be read: ".repeat(10);
+    const figures = { rows: 1_000_000, bytes: 1_000_000 };
+    const actors = Array.from({ length: 3_000 }, (_, n) => {
+      const phase = n % 2 === 0 ? "serving" : "loading";
+      return { actor: "query-worker", channel: `abcdefghijkl-${n}`, phase, cause, figures };
+    });
+    const { session, reports } = sessionOf("a", 60_000, actors);
+    await session.start();
+    const left = actors.map(({ channel }) => `query-worker ${channel} and where it should go`);
+    await session.setDrain({ phase: "draining", left });
+    expect(reports).toEqual([]);
+    const record = decodeRecord(sessionRecord, (await stored("a"))?.value ?? new Uint8Array());
+    const told = record.actors.map(({ channel, phase }) => `${channel} ${phase}`);
+    expect(told).toEqual(actors.map(({ channel, phase }) => `${channel} ${phase}`));
+    expect(record.drain?.phase).toBe("draining");
+    expect(record.drain?.left.length).toBeGreaterThan(0);
+    await session.stop();
+  });
+
   it("loses its lease by its own clock while the store is away, and has it again after", async () => {
     const { session, reports } = sessionOf("a", 1_500);
     await session.start();
