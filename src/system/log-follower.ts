@@ -64,7 +64,7 @@ export function followLog(
   async function run(): Promise<void> {
     let waitMs = retryMs.min;
     let gapAt: number | null = null;
-    let doubtedSinceMs: number | null = null;
+    const doubts = doubtsOf(link, settleMs);
     while (!stopped) {
       // Or each reconnect would add a window to what a held reader has not taken in.
       if (lastHandled !== null) await lastHandled;
@@ -72,12 +72,8 @@ export function followLog(
       const resumesBefore = resumes;
       const opening = await openLog(link, channel, position, gapAt);
       if (stopped) return;
-      if (opening.kind === "failed") {
-        doubtedSinceMs ??= performance.now();
-        const isSettled = !link.clustered || performance.now() - doubtedSinceMs >= settleMs;
-        if (isSettled || opening.reason === "purged") {
-          return settings.failed(opening.reason, opening.detail);
-        }
+      if (opening.kind === "failed" && doubts.areOver(opening)) {
+        return settings.failed(opening.reason, opening.detail);
       }
       if (resumes !== resumesBefore) continue; // Made on a connection that has ended since.
       if (opening.kind !== "opened") {
@@ -88,7 +84,7 @@ export function followLog(
         continue;
       }
       waitMs = retryMs.min;
-      doubtedSinceMs = null;
+      doubts.clear();
       if (!hasStarted) settings.started(opening.lastSequence);
       hasStarted = true;
       gapAt = await readOn(opening.consumer);
@@ -118,6 +114,21 @@ export function followLog(
     stop() {
       stopped = true;
       reading?.end("stopped");
+    },
+  };
+}
+
+/** A failure is believed at once, except in a cluster: there, when it has lasted. */
+function doubtsOf(link: NatsLink, settleMs: number) {
+  let sinceMs: number | null = null;
+  return {
+    areOver({ reason }: Failure): boolean {
+      sinceMs ??= performance.now();
+      const isSettled = !link.clustered || performance.now() - sinceMs >= settleMs;
+      return isSettled || reason === "purged";
+    },
+    clear(): void {
+      sinceMs = null;
     },
   };
 }
