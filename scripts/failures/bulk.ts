@@ -11,8 +11,11 @@ export interface Filled {
 }
 
 export interface Bulk {
-  /** Writes until a write is refused; what the refusal says is a finding. */
-  fillLog(): Promise<Filled>;
+  /**
+   * Writes until a write is refused; what the refusal says is a finding. `reached` is called once
+   * so many bytes are written.
+   */
+  fillLog(atBytes: number, reached: () => void): Promise<Filled>;
   flush(timeoutMs: number): Promise<void>;
   /** Whether a strong count is that of the rows that were acknowledged. */
   complete(rows: number): Promise<Finding>;
@@ -20,6 +23,7 @@ export interface Bulk {
 
 const name = "bulk";
 const dimension = 1_024;
+const rowBytes = dimension * Float32Array.BYTES_PER_ELEMENT;
 const batchRows = 250;
 /** More than any log of these scenarios takes. */
 const batchesMax = 1_000;
@@ -41,8 +45,10 @@ export async function createBulk(client: ElanusClient): Promise<Bulk> {
       return { id: from + index, v: new Float32Array(dimension).fill(from + index) };
     });
   return {
-    async fillLog() {
+    async fillLog(atBytes, reached) {
+      const rowsAt = Math.ceil(atBytes / rowBytes / batchRows) * batchRows;
       for (let rows = 0; rows < batchesMax * batchRows; rows += batchRows) {
+        if (rows === rowsAt) reached();
         const refusal = await bulk.insert(batch(rows)).then(() => null, refusalOf);
         if (refusal !== null) return filled(rows, refusal);
       }
@@ -70,5 +76,5 @@ function refusalOf(error: unknown): string {
 
 function filled(rows: number, code: string): Filled {
   const finding = { what: "a full log says", value: code, allowed: "full", met: code === "full" };
-  return { rows, bytes: rows * dimension * Float32Array.BYTES_PER_ELEMENT, findings: [finding] };
+  return { rows, bytes: rows * rowBytes, findings: [finding] };
 }

@@ -4,6 +4,8 @@ import type { ControlledProcess } from "../cluster/controlled-process.js";
 import type { Finding } from "./scenario.js";
 
 export interface MemoryWatch {
+  /** Counts from here on. */
+  restart(): void;
   /** Bytes from the first look to the largest since. */
   stop(): number;
 }
@@ -12,12 +14,16 @@ const lookEveryMs = 250;
 const mebibyte = 1024 * 1024;
 
 export function watchMemory(watched: ControlledProcess): MemoryWatch {
-  const first = residentBytes(watched);
+  let first = residentBytes(watched);
   let most = first;
   const timer = setInterval(() => {
     most = Math.max(most, residentBytes(watched));
   }, lookEveryMs);
   return {
+    restart() {
+      first = residentBytes(watched);
+      most = first;
+    },
     stop() {
       clearInterval(timer);
       return most - first;
@@ -38,7 +44,7 @@ export function memoryBounded(grownBytes: number, writtenBytes: number): Finding
   const allowedBytes = writtenBytes / 2;
   const text = (bytes: number) => `${(bytes / mebibyte).toFixed(0)} MiB`;
   return {
-    what: "memory of the data host grew by",
+    what: "memory of the data host, its budget spent, grew by",
     value: text(grownBytes),
     allowed: `<= ${text(allowedBytes)}, half of what was written`,
     met: grownBytes <= allowedBytes,
