@@ -3,9 +3,8 @@
 import { parseArgs } from "node:util";
 import { findMutant } from "../../src/simulation/mutants/all.js";
 import { loadConfiguration } from "../../src/system/config.js";
-import type { HostSettings } from "../../src/system/host.js";
-import { runHost } from "../elanus/host.js";
-import { armedByFile, crashFileVariable, mutantVariable } from "./crash-arm.js";
+import { type Changed, runHost } from "../elanus/host.js";
+import { armedByFile, crashFileVariable, mutantVariable, versionVariable } from "./crash-arm.js";
 import { objectGraceVariable, withObjectGrace } from "./object-grace.js";
 import { planted } from "./planting.js";
 
@@ -28,14 +27,21 @@ process.exitCode = await runHost(
   changeOf(process.env),
 );
 
-function changeOf(environment: NodeJS.ProcessEnv): HostSettings["definitions"] {
+function changeOf(environment: NodeJS.ProcessEnv): Changed {
   const crashFile = environment[crashFileVariable];
-  if (crashFile !== undefined) return armedByFile(crashFile);
+  if (crashFile !== undefined) return { definitions: armedByFile(crashFile) };
   const graceMs = environment[objectGraceVariable];
-  if (graceMs !== undefined) return withObjectGrace(Number(graceMs));
+  if (graceMs !== undefined) return { definitions: withObjectGrace(Number(graceMs)) };
   const name = environment[mutantVariable];
-  if (name === undefined) return undefined;
+  if (name === undefined) return versionOf(environment);
   const mutant = findMutant(name);
   if (mutant === undefined) throw new Error(`there is no planted bug '${name}'`);
-  return planted(mutant);
+  return { definitions: planted(mutant) };
+}
+
+/** As the version after the next raise of the format would announce itself: `2.0.0 1 2`. */
+function versionOf(environment: NodeJS.ProcessEnv): Changed {
+  const [version, min, max] = (environment[versionVariable] ?? "").split(" ");
+  if (version === undefined || min === undefined || max === undefined) return {};
+  return { version, formats: { min: Number(min), max: Number(max) } };
 }

@@ -7,6 +7,8 @@ import type { ChangeDefinition } from "../../src/system/actor-table.js";
 /** The file that names the point; read at the start and at each of the signal. */
 export const crashFileVariable = "ELANUS_TEST_CRASH_FILE";
 export const mutantVariable = "ELANUS_TEST_MUTANT";
+/** The version to pass for, and the stored formats to read: `2.0.0 1 2`. */
+export const versionVariable = "ELANUS_TEST_VERSION";
 export const armSignal = "SIGUSR2";
 
 /** By then what was sent has left the process. */

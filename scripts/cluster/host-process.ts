@@ -11,6 +11,8 @@ export interface HostPlan {
   readonly roles: readonly Role[];
   /** Over that of the cluster. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** In place of that of the cluster: a script with the `host` command. */
+  readonly script?: string;
 }
 
 export interface HostProcess extends ControlledProcess {
@@ -29,7 +31,7 @@ export interface HostSurroundings {
 
 /** Resolves when the process is there, which is before it takes part. */
 export async function startHostProcess(
-  { name, roles, environment }: HostPlan,
+  { name, roles, environment, script }: HostPlan,
   surroundings: HostSurroundings,
 ): Promise<HostProcess> {
   const logFile = join(surroundings.directory, `${name}.log`);
@@ -37,7 +39,7 @@ export async function startHostProcess(
   const env = { ...surroundings.environment, ...environment };
   return startControlled(name, { roles, logFile }, async () => {
     const log = openSync(logFile, "a");
-    const child = fork(surroundings.script, ["host", ...options], {
+    const child = fork(script ?? surroundings.script, ["host", ...options], {
       stdio: ["ignore", "ignore", log, "ipc"],
       // An interrupt from the terminal reaches it through us only.
       detached: true,

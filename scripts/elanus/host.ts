@@ -1,6 +1,7 @@
 // `elanus host`: one process that runs the actors of its roles until it is told to end.
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { ownFormats } from "../../src/storage/formats.js";
 import {
   type Configuration,
   etcdSettingsOf,
@@ -8,6 +9,7 @@ import {
   objectStoreOf,
   sharedCacheOf,
 } from "../../src/system/config.js";
+import { FormatNotRead } from "../../src/system/format-watch.js";
 import { type Host, type HostSettings, startHost } from "../../src/system/host.js";
 import { createOperatorLog } from "../../src/system/operator-log.js";
 import { packageVersion } from "../../src/system/package-version.js";
@@ -16,10 +18,12 @@ import { interruption } from "./interruption.js";
 /** What is in flight gets a few seconds; what then still hangs must not keep the process. */
 const drainWithinMs = 14_000;
 
-/** `changed`: given by test-only entry scripts, which plant a bug or a crash. */
+/** Given by test-only entry scripts, which plant a bug or a crash, or pass for another version. */
+export type Changed = Partial<Pick<HostSettings, "definitions" | "version" | "formats">>;
+
 export async function runHost(
   configuration: Configuration,
-  changed?: HostSettings["definitions"],
+  changed: Changed = {},
 ): Promise<number> {
   const host = configuration.name ?? `host-${randomBytes(4).toString("hex")}`;
   const log = createOperatorLog(configuration, host);
@@ -38,17 +42,31 @@ export async function runHost(
     cache: sharedCacheOf(configuration),
     quota: { requests: quotaRequests ?? null, bytes: quotaBytes ?? null },
     version: packageVersion(),
-    ...(changed === undefined ? {} : { definitions: changed }),
+    formats: ownFormats,
+    ...changed,
     report: log.report,
+    outgrown({ message }) {
+      log.report("error", "host", `ends: ${message}`);
+      // At once: nothing that it still did would be of use to anybody.
+      process.exit(1);
+    },
     metadataReplaced(why) {
       log.report("error", "host", `ends: ${why}`);
       // At once: in order would be to write to a store that is another one now.
       process.exit(1);
     },
   });
-  const early = await Promise.race([starting.then(() => null), told]);
-  if (early !== null) return 0;
-  const running = await starting;
+  const started = starting.catch((error: unknown) => {
+    if (error instanceof FormatNotRead) return error;
+    throw error;
+  });
+  const early = await Promise.race([started, told]);
+  if (early instanceof FormatNotRead) {
+    log.report("error", "host", `does not start: ${early.message}`);
+    process.exit(1);
+  }
+  if (typeof early === "string") return 0;
+  const running = early;
   log.report("info", "host", `runs ${roles.join(", ")}`);
   const emptied = running.emptied.then(() => "it was drained, and nothing is left on it");
   log.report("info", "host", `ends: ${await Promise.race([told, emptied])}`);

@@ -16,6 +16,7 @@ import { type DroppedRecord, droppedRecord, parseRecord } from "../messages/reco
 import { CollectionReply, HostReply } from "../messages/reply.js";
 import { isLiving } from "../placement/hosts.js";
 import { applyLeadership, decideLeadership, isActing, resign } from "../placement/leadership.js";
+import { firstFormat } from "../storage/formats.js";
 import {
   type ActorReport,
   type DeliveryId,
@@ -27,6 +28,7 @@ import {
 import { applyRead, applyWritten } from "./coordinator/cells.js";
 import { decideCommand, isDropWaiting, keyOfCommand } from "./coordinator/commands.js";
 import { applyDrainRead, applyDrainWritten, decideDrain } from "./coordinator/draining.js";
+import { applyFormat, decideFormat } from "./coordinator/formats.js";
 import { applyBeat, applyListed, decideLists, lookAtHosts } from "./coordinator/listing.js";
 import { decidePlacement } from "./coordinator/placing.js";
 import {
@@ -119,6 +121,8 @@ function applyExpected(
       }
       if (outcome.kind !== "MetadataWritten") return;
       return applyDrainWritten(state, purpose.command, outcome.result, retryAtMs);
+    case "format":
+      return applyFormat(state, purpose.value, outcome, now);
     case "work":
       return applyWork(state, purpose.work, purpose.item, outcome, now);
     case "sweep-objects":
@@ -210,6 +214,7 @@ function act(state: CoordinatorState, now: Now): void {
     decideWork(state, work, now);
   }
   decidePlacement(state);
+  decideFormat(state, now);
   decideSweep(state, now);
   forgetEmptyCells(state);
   decideCredits(state);
@@ -271,6 +276,7 @@ function status(state: CoordinatorState, now: Now): ActorReport {
     cause: state.leadership.cause ?? (isLeading ? causeOf(state) : null),
     figures: {
       epoch: state.leadership.epoch,
+      format: state.format.cell.value?.format ?? firstFormat,
       collections: state.collections.size,
       channels: state.assignments.size,
       hosts: hosts.length,

@@ -124,6 +124,8 @@ export const sessionRecord = z.object({
   actors: z.array(actorStatus),
   /** While the host is leaving: it gets nothing new, and what it has goes to others. */
   drain: drainProgress.nullable().optional(),
+  /** The stored formats that it reads; left out by versions that know of one only. */
+  formats: z.object({ min: z.int(), max: z.int() }).optional(),
 });
 export type SessionRecord = z.infer<typeof sessionRecord>;
 
@@ -164,6 +166,16 @@ export const oracleWindowRecord = z.object({
 });
 export type OracleWindowRecord = z.infer<typeof oracleWindowRecord>;
 
+/** Under `cluster.format`: the stored format that writers use. There is none for the first. */
+export const formatRecord = z.object({
+  version: z.literal(1),
+  format: z.int(),
+  /** What it is about to become, unless a host turns up that does not read that. */
+  next: z.int().nullable(),
+});
+export type FormatRecord = z.infer<typeof formatRecord>;
+
+export const formatKey = "cluster.format";
 export const collectionKey = (database: string, name: string): string =>
   `collections.${database}.${name}`;
 export const assignmentKey = (channel: string): string => `assignments.${channel}`;

@@ -2,6 +2,7 @@
 import type { LogEntry } from "../system/actor.js";
 import type { ClientReply } from "../system/client-request.js";
 import { ChannelModel, type ModelRow, messageOf, rowsOf } from "./channel-model.js";
+import { HandOverAuditor } from "./hand-over-auditor.js";
 import type { Host } from "./host.js";
 import { createLedger, forgetBeyond, type WritePart } from "./ledger.js";
 import { RootAuditor } from "./root-auditor.js";
@@ -22,6 +23,7 @@ export class Auditor {
   /** When the end of a channel's log was lost. */
   readonly lostAtMs = new Map<string, number>();
   readonly roots = new RootAuditor(this);
+  readonly #handOvers = new HandOverAuditor(this);
   readonly #writtenParts = new Set<string>();
   #world: World | null = null;
   /** Where answers to clients go. */
@@ -149,6 +151,7 @@ export class Auditor {
 
   metadataWritten(key: string, before: Uint8Array | null, value: Uint8Array | null): void {
     this.roots.written(key, before, value);
+    this.#handOvers.written(key, before, value);
   }
 
   objectWrittenAgain(key: string, present: Uint8Array, bytes: Uint8Array): void {

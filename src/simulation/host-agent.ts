@@ -17,6 +17,7 @@ import {
 } from "../messages/records.js";
 import { UnavailableError } from "../storage/errors.js";
 import { entryBytesMax } from "../system/streams.js";
+import { Departure } from "./departure.js";
 import type { Host } from "./host.js";
 import { type AnyActor, RunningActor } from "./running-actor.js";
 import { timings } from "./scenario.js";
@@ -58,21 +59,47 @@ class HostAgent {
   readonly #host: Host;
   readonly #startedAtMs: number;
   readonly #wanted = new Map<string, Wanted>();
+  readonly #departure: Departure;
 
   constructor(host: Host) {
     this.#host = host;
     this.#startedAtMs = host.now.wallMs;
+    this.#departure = this.#departureOf();
   }
 
   begin(): void {
-    const { name, roles } = this.#host;
-    const all = singletons(name);
-    for (const role of roles) {
-      const wanted = all[role];
-      if (wanted !== undefined) this.#want(role, wanted);
-    }
+    const { roles } = this.#host;
+    this.#startSingletons();
     this.#beat();
+    this.#departure.look();
     if (roles.includes("query") || roles.includes("data")) this.#lookAtAssignments();
+  }
+
+  #startSingletons(): void {
+    const all = singletons(this.#host.name);
+    for (const role of this.#host.roles) {
+      const wanted = all[role];
+      if (wanted !== undefined && !this.#wanted.has(role)) this.#want(role, wanted);
+    }
+  }
+
+  #departureOf(): Departure {
+    const wanted = this.#wanted;
+    const { roles } = this.#host;
+    const running = () => roles.filter((role) => wanted.has(role));
+    return new Departure({
+      host: this.#host,
+      startedAtMs: this.#startedAtMs,
+      get singletons() {
+        return running();
+      },
+      get places() {
+        return wanted.size - running().length;
+      },
+      leave: (role) => this.#unwant(role),
+      comeBack: () => this.#startSingletons(),
+      tell: () => this.#tell(),
+    });
   }
 
   #want(name: string, wanted: Wanted): void {
@@ -98,8 +125,13 @@ class HostAgent {
     if (actor !== undefined && !actor.isOver) actor.stop();
   }
 
-  /** The lease counts from the moment in which the renewal was sent. */
   #beat(): void {
+    this.#tell();
+    this.#host.post(ttlMs / 3, () => this.#beat());
+  }
+
+  /** The lease counts from the moment in which the renewal was sent. */
+  #tell(): void {
     const host = this.#host;
     const sentAtMs = host.now.monotonicMs;
     const { world } = host;
@@ -112,7 +144,6 @@ class HostAgent {
         host.leaseUntilMs = sentAtMs + ttlMs * 0.8;
       });
     });
-    host.post(ttlMs / 3, () => this.#beat());
   }
 
   #writeSession(record: Uint8Array): boolean {
@@ -135,6 +166,7 @@ class HostAgent {
       startedAtMs: this.#startedAtMs,
       renewedAtMs: now.wallMs,
       actors: [...actors.values()].map((actor) => this.#statusOf(actor)),
+      drain: this.#departure.progress,
     };
   }
 

@@ -27,6 +27,10 @@ export class Host {
   run = 0;
   isUp = false;
   isPaused = false;
+  /** It will not be started again. */
+  isGone = false;
+  /** It will be gone when it was drained and has ended. */
+  isLeaving = false;
   wallSkewMs = 0;
   leaseUntilMs = 0;
   link: Link = { connected: false, generation: 1, alive: false };
@@ -34,6 +38,8 @@ export class Host {
   publisher: LogPublisher;
   #deferred: Task[] = [];
   #startedAtMs = 0;
+  /** When it last froze or thawed: what it saw before is old. */
+  frozeAtMs = Number.NEGATIVE_INFINITY;
   readonly #onStart: (host: Host) => void;
 
   constructor(world: World, name: string, roles: readonly Role[], onStart: (host: Host) => void) {
@@ -87,6 +93,7 @@ export class Host {
     const { run } = this;
     this.world.trace.line(`${this.name} freezes`);
     this.isPaused = true;
+    this.frozeAtMs = this.world.nowMs;
     const { link } = this;
     this.world.after(timings.silenceMs, () => {
       if (this.run === run && this.isPaused) link.alive = false;
@@ -97,6 +104,7 @@ export class Host {
   async thaw(): Promise<void> {
     if (!this.isPaused) return;
     this.isPaused = false;
+    this.frozeAtMs = this.world.nowMs;
     this.world.trace.line(`${this.name} thaws`);
     const deferred = this.#deferred;
     this.#deferred = [];

@@ -2,7 +2,8 @@
 import { Auditor } from "./auditor.js";
 import { read, write } from "./client.js";
 import { Gateway } from "./gateway.js";
-import { Stepper, startHosts } from "./run-seed.js";
+import { startHosts } from "./membership.js";
+import { Stepper } from "./run-seed.js";
 import type { RunningActor } from "./running-actor.js";
 import { calmScenario } from "./scenario.js";
 import { createTrace } from "./trace.js";

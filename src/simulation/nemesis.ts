@@ -1,11 +1,13 @@
 // Strikes the world with faults at random moments, as often as the scenario says.
 import { assignmentRecord, decodeRecord } from "../messages/records.js";
+import type { Gateway } from "./gateway.js";
 import type { Host } from "./host.js";
 import { startExtraWorker } from "./host-agent.js";
+import { drainSome, joinSome } from "./membership.js";
 import { type FaultRates, timings } from "./scenario.js";
 import type { World } from "./world.js";
 
-type Strike = (world: World) => void;
+type Strike = (world: World, gateway: Gateway) => void;
 
 const strikes: Readonly<Record<keyof FaultRates, Strike>> = {
   crash(world) {
@@ -57,20 +59,22 @@ const strikes: Readonly<Record<keyof FaultRates, Strike>> = {
     const record = decodeRecord(assignmentRecord, value);
     startExtraWorker(world.random.pick(workers), record, 1_000 + world.random.next() * 10_000);
   },
+  drain: drainSome,
+  join: joinSome,
 };
 
-export function startNemesis(world: World): void {
+export function startNemesis(world: World, gateway: Gateway): void {
   for (const [kind, strike] of Object.entries(strikes)) {
     const meanMs = world.scenario.rates[kind as keyof FaultRates];
-    if (meanMs > 0) strikeLater(world, strike, meanMs);
+    if (meanMs > 0) strikeLater(world, () => strike(world, gateway), meanMs);
   }
 }
 
-function strikeLater(world: World, strike: Strike, meanMs: number): void {
+function strikeLater(world: World, strike: () => void, meanMs: number): void {
   const waitMs = -Math.log(1 - world.random.next()) * meanMs;
   world.after(waitMs, () => {
     if (!world.hasFaults) return;
-    strike(world);
+    strike();
     strikeLater(world, strike, meanMs);
   });
 }
@@ -80,7 +84,7 @@ export function startWatching(world: World): void {
   world.after(500, () => {
     for (const host of world.hosts) {
       const isDue = !world.hasFaults || world.random.chance(0.15);
-      if (!host.isUp && isDue) host.start();
+      if (!host.isUp && !host.isGone && isDue) host.start();
     }
     startWatching(world);
   });

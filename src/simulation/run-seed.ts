@@ -5,8 +5,7 @@ import { startOperator } from "./crashes/operator.js";
 import { leaveRelics } from "./crashes/relics.js";
 import { finalAudit } from "./final-audit.js";
 import { Gateway } from "./gateway.js";
-import { Host } from "./host.js";
-import { startAgent } from "./host-agent.js";
+import { endDrains, startHosts } from "./membership.js";
 import type { Mutant } from "./mutant.js";
 import { heal, startNemesis, startWatching } from "./nemesis.js";
 import { type Scenario, scenarioOf } from "./scenario.js";
@@ -56,13 +55,14 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   startHosts(world);
   startWatching(world);
   world.after(1, () => workload.create(() => workload.start()));
-  startNemesis(world);
+  startNemesis(world, gateway);
   if (scenario.hasOperator === true) startOperator(world, gateway);
   const isEnough = () =>
     world.nowMs > (crashes?.recoveredAtMs ?? Number.POSITIVE_INFINITY) + afterRecoveryMs;
   await run.until(world.scenario.workMs, isEnough);
   workload.isOver = true;
   await heal(world);
+  endDrains(world, gateway);
   await run.for(5_000);
   if (auditor.violations.length === 0) await finalAudit({ world, gateway, run });
   return {
@@ -81,20 +81,6 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
 export function provokedScenario(seed: number, mutant: Mutant | null): Scenario {
   const scenario = scenarioOf(seed);
   return mutant?.provoke?.(scenario) ?? scenario;
-}
-
-export function startHosts(world: World): void {
-  const front = ["proxy", "coordinator", "oracle"] as const;
-  const back = ["query", "data", "index"] as const;
-  for (const [name, roles] of [
-    ["front1", front],
-    ["front2", front],
-    ["back1", back],
-    ["back2", back],
-  ] as const) {
-    world.hosts.push(new Host(world, name, roles, startAgent));
-  }
-  for (const host of world.hosts) host.start();
 }
 
 /** Lets virtual time pass until something is found to be wrong. */

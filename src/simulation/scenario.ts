@@ -12,6 +12,8 @@ export interface FaultRates {
   readonly clockJump: number;
   readonly logFull: number;
   readonly extraWorker: number;
+  readonly drain: number;
+  readonly join: number;
 }
 
 /** Probabilities of single events. */
@@ -52,6 +54,8 @@ export interface Scenario {
   readonly dropsCollections: boolean;
   /** Their settings are altered. */
   readonly altersCollections?: boolean;
+  /** How many replicas they are to have is altered. */
+  readonly altersReplicas?: boolean;
   /** Of earlier times there is a dead host's session, and the mark of a drop. */
   readonly hasRelics?: boolean;
   /** Hosts are drained and taken back, and leaders are ended in order. */
@@ -89,6 +93,8 @@ export const noRates: FaultRates = {
   clockJump: 0,
   logFull: 0,
   extraWorker: 0,
+  drain: 0,
+  join: 0,
 };
 export const noOdds: FaultOdds = {
   crashBetweenEffects: 0,
@@ -130,6 +136,7 @@ export function scenarioOf(seed: number): Scenario {
   const rate = (meanMs: number) => (random.chance(0.4) ? meanMs * (0.5 + random.next()) : 0);
   const load = loadOf(random);
   const caching = cachingOf(seed);
+  const members = membersOf(seed);
   const pause = rate(4_000);
   // A freeze past the duplicate window must end while there is still somebody to see it.
   const workMs = load.workMs + (pause > 0 ? timings.duplicateWindowMs : 0);
@@ -148,6 +155,7 @@ export function scenarioOf(seed: number): Scenario {
       clockJump: rate(8_000),
       logFull: rate(15_000),
       extraWorker: rate(6_000),
+      ...members.rates,
     },
     odds: {
       crashBetweenEffects: odds(0.0005),
@@ -165,6 +173,7 @@ export function scenarioOf(seed: number): Scenario {
     losesTails: random.chance(0.1),
     unflushedBytesMax: random.chance(0.5) ? 2_000 + random.below(20_000) : largeBudget,
     caches: caching.caches,
+    altersReplicas: members.altersReplicas,
   };
 }
 
@@ -173,6 +182,16 @@ function cachingOf(seed: number) {
   const random = createRandom(seed ^ 0xcac4e);
   const odds = { cacheForgets: 0.1 * random.next(), cachePoisoned: 0.2 * random.next() };
   return { caches: random.chance(0.5), odds };
+}
+
+/** Drawn apart as well: who comes and goes, and how many are to hold what. */
+function membersOf(seed: number) {
+  const random = createRandom(seed ^ 0xd4a17);
+  const rate = (meanMs: number) => (random.chance(0.4) ? meanMs * (0.5 + random.next()) : 0);
+  return {
+    rates: { drain: rate(5_000), join: rate(7_000) },
+    altersReplicas: random.chance(0.4),
+  };
 }
 
 function loadOf(random: Random) {

@@ -39,6 +39,7 @@ export class Workload {
     }
     if (world.scenario.dropsCollections) this.#dropLater();
     if (world.scenario.altersCollections === true) this.#alterLater();
+    if (world.scenario.altersReplicas === true) this.#alterReplicasLater();
   }
 
   #next(): void {
@@ -118,6 +119,16 @@ export class Workload {
       const body = { name: collection, asOfWindow: Math.floor(world.scenario.asOfWindowMs) };
       const altered = { ...body, consistency: world.random.pick(["strong", "session"]) };
       gateway.request([database, "alter-collection"], altered, 4_000, () => this.#alterLater());
+    });
+  }
+
+  #alterReplicasLater(): void {
+    const { world, gateway } = this.#tools;
+    world.after(1_000 + world.random.next() * 6_000, () => {
+      if (this.isOver) return;
+      const altered = { name: collection, replicas: 1 + world.random.below(3) };
+      const next = () => this.#alterReplicasLater();
+      gateway.request([database, "alter-collection"], altered, 4_000, next);
     });
   }
 

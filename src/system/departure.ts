@@ -150,11 +150,15 @@ export class Departure {
     return { texts, isMoving };
   }
 
-  /** False while nobody can tell. */
+  /**
+   * False while nobody can tell, or our own word cannot be read yet: of two that leave at once each
+   * then sees the other's, so that they do not count on one another.
+   */
   async #observeHosts(): Promise<boolean> {
     const listed = await this.#attempt(() => this.#parts.metadata.list("sessions."));
-    if (listed.ok) observeSessions(this.#hosts, listed.value, performance.now());
-    return listed.ok;
+    if (!listed.ok) return false;
+    observeSessions(this.#hosts, listed.value, performance.now());
+    return Boolean(this.#hosts.seen.get(this.#parts.host)?.session.drain);
   }
 
   async #attempt<Value>(

@@ -2,6 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { HostChanged } from "../messages/control.js";
 import type { ActorStatus, Role } from "../messages/records.js";
+import type { Formats } from "../storage/formats.js";
+import type { MetadataStore } from "../storage/metadata-store.js";
 import type { EtcdSettings } from "../storage/metadata-store-etcd.js";
 import type { RunnerPorts } from "./actor-runner.js";
 import {
@@ -20,6 +22,7 @@ import { type ComputePool, createComputePool } from "./compute-pool.js";
 import { Departure } from "./departure.js";
 import { DiskWatch } from "./disk-watch.js";
 import { envelopeOf } from "./envelope.js";
+import { type FormatNotRead, FormatWatch } from "./format-watch.js";
 import { HostActors } from "./host-actors.js";
 import { openMetadata } from "./metadata-location.js";
 import { connectNats, type NatsLink, type NatsSettings } from "./nats.js";
@@ -52,11 +55,15 @@ export interface HostSettings {
   readonly searchThreads: number;
   readonly buildThreads: number;
   readonly version: string;
+  /** The stored formats that this version reads. */
+  readonly formats: Formats;
   /** Only a test's own entry script gives it. */
   readonly definitions?: ChangeDefinition;
   report(level: "info" | "warn" | "error", actor: string, text: string): void;
   /** etcd is no longer the one it was, so the process must end; told once. */
   metadataReplaced(why: string): void;
+  /** The cluster stores by now what this version does not read, so the process must end. */
+  outgrown(error: FormatNotRead): void;
 }
 
 export interface Host {
@@ -67,6 +74,7 @@ export interface Host {
   drain(): Promise<void>;
 }
 
+const formatEveryMs = 5_000;
 /** In which others can take over what a process runs that was told to end. */
 const handOverMs = 4_000;
 const drainMs = 4_000;
@@ -81,6 +89,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
     metadata,
     host: settings.host,
     roles: settings.roles,
+    formats: settings.formats,
     ttlMs: settings.sessionTtlMs,
     actors: () => running().map(({ status }) => status),
     announce: () => announce(link, settings.host),
@@ -100,6 +109,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
     ended: (actor) => (actor === "proxy" ? actors?.service?.abandon() : undefined),
   };
   await session.start();
+  const format = await watchFormat(settings, metadata, session);
   actors = hostActors(settings, link, ports, parts.quota);
   channels = channelActors(settings, ports);
   const departure = new Departure({
@@ -117,6 +127,7 @@ export async function startHost(settings: HostSettings): Promise<Host> {
       return running().map(({ status }) => status);
     },
     async drain() {
+      format.stop();
       await departure.hurry(handOverMs);
       const leaving = actors.roles.map((role) => actors.leave(role, drainMs));
       await Promise.all([channels.drain(drainMs), ...leaving]);
@@ -151,6 +162,22 @@ async function openParts(settings: HostSettings) {
       await link.close();
     },
   };
+}
+
+/** A host that cannot read what is stored leaves before any of its actors has begun. */
+async function watchFormat(
+  { formats, outgrown }: HostSettings,
+  metadata: MetadataStore,
+  session: Session,
+): Promise<FormatWatch> {
+  const watch = new FormatWatch({ metadata, formats, everyMs: formatEveryMs, outgrown });
+  try {
+    await watch.start();
+  } catch (error) {
+    await session.stop();
+    throw error;
+  }
+  return watch;
 }
 
 function contextOf(settings: HostSettings): ActorContext {

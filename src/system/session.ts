@@ -11,12 +11,14 @@ import {
   sessionRecord,
 } from "../messages/records.js";
 import { UnavailableError } from "../storage/errors.js";
+import type { Formats } from "../storage/formats.js";
 import type { MetadataStore } from "../storage/metadata-store.js";
 
 export interface SessionSettings {
   readonly metadata: MetadataStore;
   readonly host: string;
   readonly roles: readonly Role[];
+  readonly formats: Formats;
   /** Others take this host for dead when its record has not changed for this long. */
   readonly ttlMs: number;
   actors(): readonly ActorStatus[];
@@ -125,7 +127,7 @@ export class Session {
   }
 
   async #put(actors: readonly ActorStatus[]): Promise<boolean> {
-    const { metadata, host, roles } = this.#settings;
+    const { metadata, host, roles, formats } = this.#settings;
     const record: SessionRecord = {
       version: 1,
       host,
@@ -136,6 +138,7 @@ export class Session {
       renewedAtMs: Date.now(),
       actors: [...actors],
       drain: this.#drain,
+      formats,
     };
     const value = encodeFitting(record);
     const outcome =

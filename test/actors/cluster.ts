@@ -20,6 +20,7 @@ import {
   sessionKey,
 } from "../../src/messages/records.js";
 import { fieldSchema } from "../../src/rows/schema.js";
+import type { Formats } from "../../src/storage/formats.js";
 import { rootKey } from "../../src/storage/manifest.js";
 import type { Effect } from "../../src/system/actor.js";
 import { type Node, World, type WorldOptions } from "./world.js";
@@ -50,6 +51,8 @@ export interface Host {
   readonly roles: readonly Role[];
   /** Whether its query workers come to serve. */
   serves: boolean;
+  /** Undefined: of a version that does not say. */
+  formats?: Formats;
 }
 
 export class Cluster {
@@ -72,7 +75,7 @@ export class Cluster {
   }
 
   addHost(name: string, roles: readonly Role[] = ["data", "query"]): Host {
-    const host = { isAlive: true, name, roles, serves: true };
+    const host: Host = { isAlive: true, name, roles, serves: true };
     this.hosts.push(host);
     this.renew(host);
     return host;
@@ -96,6 +99,7 @@ export class Cluster {
         cause: null,
         figures: {},
       })),
+      ...(host.formats === undefined ? {} : { formats: host.formats }),
     };
     this.world.store(sessionKey(host.name), encodeRecord(session));
     this.world.schedule(sessionTtlMs / 3, () => this.renew(host));

@@ -9,6 +9,7 @@ import {
   encodeRecord,
   sessionRecord,
 } from "../../src/messages/records.js";
+import { ownFormats } from "../../src/storage/formats.js";
 import { Session } from "../../src/system/session.js";
 import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
 import { type TestHost, testHost } from "./test-actor.js";
@@ -29,6 +30,7 @@ function sessionOf(name: string, ttlMs: number, actors: readonly ActorStatus[] =
   const reports: string[] = [];
   const session = new Session({
     ...{ metadata: host.ports.metadata, host: name, roles: ["query"], ttlMs },
+    formats: ownFormats,
     actors: () => actors,
     announce: () => undefined,
     report: (level, text) => void reports.push(`${level}: ${text}`),

@@ -6,11 +6,18 @@ import type {
   DropCollection,
 } from "../../messages/command.js";
 import type { MessageOf } from "../../messages/define.js";
-import type { AssignmentRecord, CollectionRecord, DroppedRecord } from "../../messages/records.js";
+import {
+  type AssignmentRecord,
+  type CollectionRecord,
+  type DroppedRecord,
+  type FormatRecord,
+  formatKey,
+  formatRecord,
+} from "../../messages/records.js";
 import { createHosts, type Hosts } from "../../placement/hosts.js";
 import { createLeadership, type Leadership } from "../../placement/leadership.js";
 import type { DeliveryId, Effect, MetadataEntry } from "../../system/actor.js";
-import type { Cell } from "./cells.js";
+import { type Cell, emptyCell } from "./cells.js";
 
 export interface CoordinatorSettings {
   readonly host: string;
@@ -38,6 +45,13 @@ export interface Command {
   retryAtMs: number;
   /** The list of sessions, by its number, from which it may learn how many hosts there are. */
   readonly sessionsFrom: number;
+}
+
+/** In which stored format writers may write, and what it may become. */
+export interface Format {
+  readonly cell: Cell<FormatRecord>;
+  /** The list of sessions, by its number, from which it may learn who is there. */
+  sessionsFrom: number;
 }
 
 /** A wish about a host on its way into the metadata store. */
@@ -88,6 +102,7 @@ export type Purpose =
   | { for: "assignment"; cell: Cell<AssignmentRecord>; value: AssignmentRecord | null }
   | { for: "dropped"; command: Command }
   | { for: "drain"; command: DrainCommand }
+  | { for: "format"; value: FormatRecord | null }
   | { for: "work"; work: Work; item: string }
   | { for: "sweep-objects" }
   | { for: "sweep-object" }
@@ -110,6 +125,7 @@ export interface CoordinatorState {
   readonly works: Map<string, Work>;
   readonly commands: Map<DeliveryId, Command>;
   readonly drains: Map<DeliveryId, DrainCommand>;
+  readonly format: Format;
   creditsOut: number;
   /** Lists that have arrived since it leads, those that are due, and those under way. */
   readonly listed: Set<ListName>;
@@ -143,6 +159,7 @@ export function initialState(settings: CoordinatorSettings): CoordinatorState {
     works: new Map(),
     commands: new Map(),
     drains: new Map(),
+    format: { cell: { ...emptyCell(formatKey, formatRecord), known: false }, sessionsFrom: 0 },
     creditsOut: 0,
     listed: new Set(),
     listsDue: new Set(["assignments", "sessions", "hosts"]),

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../../scripts/cluster/cluster.js";
 import { connectNats, type NatsLink } from "../../../src/system/nats.js";
 import { eventually } from "./cluster.js";
+import { rawLoad, rawRequest } from "./raw-load.js";
 
 const roles = ["proxy", "coordinator", "oracle", "query", "data", "index"] as const;
 let cluster: Cluster;
@@ -36,39 +37,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Once, as a client that knows nothing of retries. */
-async function request(subject: string, body: object): Promise<Record<string, unknown>> {
-  const bytes = Buffer.from(JSON.stringify(body));
-  const result = await link.request(`elanus.v1.${subject}`, bytes, { timeoutMs: 30_000 });
-  if (result.kind !== "ok") return { error: `${result.kind}: ${result.detail}` };
-  return JSON.parse(Buffer.from(result.message.body).toString());
-}
-
-/** Inserts and strong searches by a raw client, each once, until it is told to end. */
-function load() {
-  const failures: string[] = [];
-  let [isOver, count, slowestMs] = [false, 0, 0];
-  const one = async (n: number) => {
-    const v = [n % 7, n % 5, 1, n % 3];
-    const began = performance.now();
-    const reply =
-      n % 2 === 0
-        ? await request("db.docs.insert", { rows: [{ id: n, v }] })
-        : await request("db.docs.search", { vector: v, limit: 3 });
-    slowestMs = Math.max(slowestMs, performance.now() - began);
-    count += 1;
-    if ("error" in reply) failures.push(JSON.stringify(reply.error));
-  };
-  const worker = async (first: number) => {
-    for (let n = first; !isOver; n += 4) await Promise.all([one(n), delay(20)]);
-  };
-  const running = Promise.all([0, 1, 2, 3].map(worker));
-  return async () => {
-    isOver = true;
-    await running;
-    return { failures, count, slowestMs };
-  };
-}
+const request = (subject: string, body: object) => rawRequest(link, subject, body);
+const load = () => rawLoad(link);
 
 async function hostNamed(name: string) {
   const client = await cluster.connect();
