@@ -30,6 +30,7 @@ import { decideCommand, isDropWaiting, keyOfCommand } from "./coordinator/comman
 import { applyDrainRead, applyDrainWritten, decideDrain } from "./coordinator/draining.js";
 import { applyFormat, decideFormat } from "./coordinator/formats.js";
 import { applyBeat, applyListed, decideLists, lookAtHosts } from "./coordinator/listing.js";
+import { applyChannelsListed, applyNamesListed } from "./coordinator/orphan-channels.js";
 import { decidePlacement } from "./coordinator/placing.js";
 import {
   type CollectionCommand,
@@ -131,9 +132,15 @@ function applyExpected(
     case "sweep-marks":
       if (outcome.kind !== "MetadataListed" || !outcome.result.ok) return;
       return applyMarksListed(state, outcome.result.entries, now);
-    case "sweep-object":
+    case "sweep-removal":
       state.sweep.running -= 1;
       return;
+    case "sweep-channels":
+      if (outcome.kind === "ChannelsListed") applyChannelsListed(state, outcome.result);
+      return;
+    case "sweep-names":
+      if (outcome.kind !== "MetadataListed") return;
+      return applyNamesListed(state, purpose.channels, outcome.result);
     case "sweep-record":
       return;
   }

@@ -1,10 +1,12 @@
 // Watches everything that becomes durable, and knows at each moment what must be true.
+import { collectionRecord, decodeRecord } from "../messages/records.js";
 import type { LogEntry } from "../system/actor.js";
 import type { ClientReply } from "../system/client-request.js";
 import { ChannelModel, type ModelRow, messageOf, rowsOf } from "./channel-model.js";
 import { HandOverAuditor } from "./hand-over-auditor.js";
 import type { Host } from "./host.js";
 import { createLedger, forgetBeyond, type WritePart } from "./ledger.js";
+import type { MetadataFake } from "./metadata-fake.js";
 import { RootAuditor } from "./root-auditor.js";
 import { timings } from "./scenario.js";
 import type { StoredLog } from "./stored-log.js";
@@ -149,6 +151,13 @@ export class Auditor {
     }
   }
 
+  /** The log of a collection that is not being dropped stays. */
+  removing(channel: string): void {
+    const record = recordOfChannel(this.world.metadata, channel);
+    if (record === undefined || record.state === "dropping") return;
+    this.fail(`the log of ${channel} is removed, whose collection is ${record.state}`);
+  }
+
   metadataWritten(key: string, before: Uint8Array | null, value: Uint8Array | null): void {
     this.roots.written(key, before, value);
     this.#handOvers.written(key, before, value);
@@ -161,6 +170,14 @@ export class Auditor {
   objectDeleting(key: string): void {
     this.roots.deleting(key);
   }
+}
+
+/** Of the collection that a channel belongs to, if there is one. */
+export function recordOfChannel({ stored }: MetadataFake, channel: string) {
+  return [...stored]
+    .filter(([key]) => key.startsWith("collections."))
+    .map(([, { value }]) => decodeRecord(collectionRecord, value))
+    .find(({ channels }) => channels.includes(channel));
 }
 
 function whatOf(entry: LogEntry): string {

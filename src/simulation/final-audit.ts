@@ -1,8 +1,10 @@
 // The last look at a world at peace: every replica, and a cold start, must show the model's rows.
 import { collectionRecord, decodeRecord } from "../messages/records.js";
+import { recordOfChannel } from "./auditor.js";
 import { database, read } from "./client.js";
 import type { Answer, Gateway } from "./gateway.js";
 import type { Stepper } from "./run-seed.js";
+import { timings } from "./scenario.js";
 import { collection } from "./workload.js";
 import type { World } from "./world.js";
 
@@ -16,11 +18,32 @@ interface Parts {
 const recoveryMs = 60_000;
 
 export async function finalAudit(parts: Parts): Promise<void> {
+  await untilSwept(parts);
   if (!hasCollection(parts.world)) return;
   await untilAnswered(parts, "after the faults");
   await checkEach(parts);
   for (const host of parts.world.hosts) host.crash();
   await untilAnswered(parts, "after a cold start");
+}
+
+/** Three looks, a grace apart, and a leader before them. */
+const sweptMs = 4 * timings.objectGraceMs;
+
+/** A log that no collection has goes, as long as the metadata store is not empty. */
+async function untilSwept({ world, run }: Parts): Promise<void> {
+  const orphans = () =>
+    [...world.broker.logs.keys()].filter(
+      (channel) => recordOfChannel(world.metadata, channel) === undefined,
+    );
+  const untilMs = world.nowMs + sweptMs;
+  const hasRecords = () =>
+    [...world.metadata.stored.keys()].some((key) => key.startsWith("collections."));
+  const isDue = () => hasRecords() && orphans().length > 0;
+  while (isDue() && world.nowMs < untilMs && world.auditor.violations.length === 0) {
+    await run.for(500);
+  }
+  if (world.auditor.violations.length > 0 || !isDue()) return;
+  world.auditor.fail(`nobody has removed the logs of no collection: ${orphans().join(", ")}`);
 }
 
 function hasCollection({ metadata }: World): boolean {

@@ -42,6 +42,7 @@ export class LogBroker {
 
   remove(channel: string): void {
     const log = this.logs.get(channel);
+    if (log !== undefined) this.#world.auditor.removing(channel);
     this.logs.delete(channel);
     for (const watcher of log?.watchers ?? []) watcher();
   }

@@ -110,7 +110,8 @@ type StoreEffect = Extract<
       | "listMetadata"
       | "writeMetadata"
       | "createChannel"
-      | "removeChannel";
+      | "removeChannel"
+      | "listChannels";
   }
 >;
 
@@ -159,7 +160,15 @@ function outcomeOf(actor: RunningActor, effect: StoreEffect): Outcome {
     case "createChannel":
     case "removeChannel":
       return changeChannel(actor, effect);
+    case "listChannels":
+      return { kind: "ChannelsListed", id, result: listChannels(actor) };
   }
+}
+
+function listChannels({ host }: RunningActor): { ok: true; channels: string[] } | Unavailable {
+  const { world, link } = host;
+  if (!link.alive || world.strikes("outcomeLost")) return unavailable("no connection");
+  return { ok: true, channels: [...world.broker.logs.keys()] };
 }
 
 function changeChannel(
@@ -169,6 +178,7 @@ function changeChannel(
   const { world, link } = actor.host;
   const outcomeKind = kind === "createChannel" ? "ChannelCreated" : "ChannelRemoved";
   if (!link.alive) return { kind: outcomeKind, id, result: unavailable("no connection") };
+  if (!actor.host.hasLease) return { kind: outcomeKind, id, result: unavailable("lease") };
   if (kind === "createChannel") world.broker.create(channel);
   else world.broker.remove(channel);
   const isLost = world.strikes("outcomeLost");

@@ -100,6 +100,8 @@ export type Effect =
     }
   | { kind: "createChannel"; id: string; channel: string }
   | { kind: "removeChannel"; id: string; channel: string }
+  /** All channels that have a log. */
+  | { kind: "listChannels"; id: string }
   /** Drop the log's entries up to and including `through`. */
   | { kind: "purge"; channel: string; through: number }
   | { kind: "timer"; id: string; afterMs: number }
@@ -167,6 +169,11 @@ export type Outcome =
     }
   | { kind: "ChannelCreated"; id: string; result: { ok: true } | Unavailable }
   | { kind: "ChannelRemoved"; id: string; result: { ok: true } | Unavailable }
+  | {
+      kind: "ChannelsListed";
+      id: string;
+      result: { ok: true; channels: readonly string[] } | Unavailable;
+    }
   /** Null: nothing is there, or nothing that can be trusted. */
   | { kind: "CacheRead"; id: string; bytes: Uint8Array | null }
   | { kind: "TimerFired"; id: string }

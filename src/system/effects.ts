@@ -9,8 +9,13 @@ import type { ComputeJob, ComputeResult } from "./compute.js";
 import { envelopeOf, logEntryOf, logEnvelopeOf } from "./envelope.js";
 import { type ApiResult, purgeStream, readStoredMessage } from "./jetstream.js";
 import { type Following, followLog } from "./log-follower.js";
-import { runStorageEffect, type StorageEffect, type StoragePorts } from "./storage-effects.js";
-import { createLogStream, logStreamOf, removeLogStream } from "./streams.js";
+import {
+  leaseIsOver,
+  runStorageEffect,
+  type StorageEffect,
+  type StoragePorts,
+} from "./storage-effects.js";
+import { createLogStream, listLogs, logStreamOf, removeLogStream } from "./streams.js";
 import { WorkQueue } from "./work-queue.js";
 
 export interface ComputePort {
@@ -100,6 +105,8 @@ export class EffectRunner {
         return this.#settle(this.#createChannel(effect.id, effect.channel));
       case "removeChannel":
         return this.#settle(this.#removeChannel(effect.id, effect.channel));
+      case "listChannels":
+        return this.#settle(this.#listChannels(effect.id));
       case "purge":
         return void this.#purge(effect.channel, effect.through);
       case "timer":
@@ -233,14 +240,22 @@ export class EffectRunner {
   }
 
   async #createChannel(id: string, channel: string): Promise<Outcome> {
+    if (!this.#ports.lease.isHeld()) return { kind: "ChannelCreated", id, result: leaseIsOver };
     const { link, streams } = this.#ports.bus;
     const result = doneOr(await createLogStream(link, channel, streams));
     return { kind: "ChannelCreated", id, result };
   }
 
   async #removeChannel(id: string, channel: string): Promise<Outcome> {
+    if (!this.#ports.lease.isHeld()) return { kind: "ChannelRemoved", id, result: leaseIsOver };
     const result = doneOr(await removeLogStream(this.#ports.bus.link, channel));
     return { kind: "ChannelRemoved", id, result };
+  }
+
+  async #listChannels(id: string): Promise<Outcome> {
+    const listed = await listLogs(this.#ports.bus.link);
+    const result = listed.ok ? { ok: true as const, channels: listed.value } : doneOr(listed);
+    return { kind: "ChannelsListed", id, result } as Outcome;
   }
 
   async #purge(channel: string, through: number): Promise<void> {

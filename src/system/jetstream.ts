@@ -129,6 +129,26 @@ export async function deleteStream(link: NatsLink, stream: string): Promise<ApiR
   return isRefusal(result, apiErrors.streamNotFound) ? { ok: true, value: null } : result;
 }
 
+/** The names of those that take messages of a subject; the server gives a page at a time. */
+export async function listStreams(
+  link: NatsLink,
+  subject: string,
+): Promise<ApiResult<readonly string[]>> {
+  const names: string[] = [];
+  for (;;) {
+    const asked = { subject, offset: names.length };
+    const page = await callJetStream<{ total: number; streams: readonly string[] | null }>(
+      link,
+      "STREAM.NAMES",
+      asked,
+    );
+    if (!page.ok) return page;
+    const { total, streams } = page.value;
+    names.push(...(streams ?? []));
+    if (names.length >= total || (streams ?? []).length === 0) return { ok: true, value: names };
+  }
+}
+
 /** Drops the messages up to and including `through`. */
 export const purgeStream = (link: NatsLink, stream: string, through: number) =>
   callJetStream<{ purged: number }>(link, `STREAM.PURGE.${stream}`, { seq: through + 1 });

@@ -60,7 +60,7 @@ export async function runStorageEffect(
   }
 }
 
-const leaseIsOver: Unavailable = {
+export const leaseIsOver: Unavailable = {
   ok: false,
   reason: "unavailable",
   detail: "this host's lease is over",

@@ -5,6 +5,7 @@ import {
   type ApiResult,
   deleteStream,
   ensureStream,
+  listStreams,
   nanoseconds,
   readStreamInfo,
   type StreamConfiguration,
@@ -165,6 +166,15 @@ export const createLogStream = (link: NatsLink, channel: string, settings: Strea
 
 export const removeLogStream = (link: NatsLink, channel: string) =>
   deleteStream(link, logStreamOf(channel));
+
+/** The channels that have one. */
+export async function listLogs(link: NatsLink): Promise<ApiResult<readonly string[]>> {
+  const listed = await listStreams(link, logSubjectOf("*"));
+  if (!listed.ok) return listed;
+  const first = logStreamOf("");
+  const own = listed.value.filter((name) => name.startsWith(first));
+  return { ok: true, value: own.map((name) => name.slice(first.length)) };
+}
 
 /**
  * The narrowest subject that covers these messages; `token` stands for the first field. One

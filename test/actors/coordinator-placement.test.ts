@@ -148,3 +148,47 @@ describe("the sweep", () => {
     expect(made.world.metadata.has(sessionKey("h1"))).toBe(false);
   });
 });
+
+describe("the sweep of logs", () => {
+  const orphan = "0123456789ab-0";
+
+  function withOrphan(): Cluster {
+    const made = smallCluster();
+    made.create("r1");
+    made.world.run(100);
+    for (const channel of [orphan, "anothers"]) made.world.channels.add(channel);
+    return made;
+  }
+
+  it("removes those of ids that no record names, found twice an hour apart, and no other", () => {
+    const made = withOrphan();
+    made.world.run(3_600_000);
+    expect(made.world.channels.has(orphan)).toBe(true);
+    made.world.run(60_000);
+    expect([...made.world.channels].sort()).toEqual([`${id}-0`, `${id}-1`, "anothers"].sort());
+  });
+
+  it("removes none while a record cannot be read, or while there is none at all", () => {
+    const unread = withOrphan();
+    unread.world.store(collectionKey("db", "more"), Buffer.from('{"version":2}'));
+    unread.world.run(3 * 3_600_000);
+    expect(unread.world.channels.has(orphan)).toBe(true);
+    const empty = smallCluster();
+    empty.world.channels.add(orphan);
+    empty.world.run(3 * 3_600_000);
+    expect(empty.world.channels.has(orphan)).toBe(true);
+  });
+
+  it("keeps the log of a collection that was made between the two lists", () => {
+    const made = withOrphan();
+    made.world.run(3_600_000 - 60_000);
+    const late = collectionIdOf("r2", "db", "late");
+    made.world.channels.add(`${late}-0`);
+    made.world.delayOf = ({ kind }) => (kind === "listChannels" ? 30_000 : 0);
+    made.world.run(120_000);
+    made.create("r2", newCollectionOf({ name: "late" }));
+    made.world.run(2 * 3_600_000);
+    expect(made.missing()).toEqual([]);
+    expect(made.world.channels.has(`${late}-0`)).toBe(true);
+  });
+});

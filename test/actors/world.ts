@@ -290,6 +290,10 @@ export class World {
       case "removeChannel":
         if (isDone) this.channels.delete(effect.channel);
         return { kind: "ChannelRemoved", id: effect.id, result: { ok: true } };
+      case "listChannels": {
+        const result = { ok: true, channels: [...this.channels] } as const;
+        return { kind: "ChannelsListed", id: effect.id, result };
+      }
       case "listObjects": {
         const keys = [...this.objects.keys()].filter((key) => key.startsWith(effect.prefix));
         return { kind: "ObjectsListed", id: effect.id, result: { ok: true, keys } };

@@ -80,6 +80,13 @@ export interface Work {
   retryAtMs: number;
 }
 
+/** Logs that belong to no collection. */
+export interface OrphanChannels {
+  /** Those that no record named when they were looked through before. */
+  unnamedBefore: ReadonlySet<string>;
+  todo: string[];
+}
+
 /** What is deleted because no collection owns it. */
 export interface Sweep {
   /** Null until the records are known. */
@@ -91,6 +98,7 @@ export interface Sweep {
   running: number;
   /** Ids that no record named at the last sweep. */
   unnamedBefore: ReadonlySet<string>;
+  readonly orphans: OrphanChannels;
 }
 
 export type ListName = "assignments" | "collections" | "sessions" | "hosts";
@@ -105,7 +113,10 @@ export type Purpose =
   | { for: "format"; value: FormatRecord | null }
   | { for: "work"; work: Work; item: string }
   | { for: "sweep-objects" }
-  | { for: "sweep-object" }
+  /** Of an object, or of a log. */
+  | { for: "sweep-removal" }
+  | { for: "sweep-channels" }
+  | { for: "sweep-names"; channels: readonly string[] }
   | { for: "sweep-marks" }
   | { for: "sweep-record" };
 
@@ -176,6 +187,7 @@ export function initialState(settings: CoordinatorSettings): CoordinatorState {
       todo: [],
       running: 0,
       unnamedBefore: new Set(),
+      orphans: { unnamedBefore: new Set(), todo: [] },
     },
     pending: new Map(),
     timers: { beat: null, extend: null },

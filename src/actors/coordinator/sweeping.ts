@@ -1,6 +1,7 @@
-// Deletes what belongs to nobody: orphaned objects, old marks of drops, sessions of dead hosts.
+// Deletes what belongs to nobody: orphaned objects and logs, old marks of drops, dead sessions.
 import { droppedRecord, parseRecord } from "../../messages/records.js";
 import type { MetadataEntry, Now, Outcome } from "../../system/actor.js";
+import { decideChannelSweep } from "./orphan-channels.js";
 import { type CoordinatorState, expect } from "./state.js";
 
 const runningMax = 16;
@@ -18,13 +19,21 @@ export function decideSweep(state: CoordinatorState, now: Now): void {
   }
   while (sweep.todo.length > 0 && sweep.running < runningMax) {
     sweep.running += 1;
-    const id = expect(state, { for: "sweep-object" });
+    const id = expect(state, { for: "sweep-removal" });
     state.outbox.push({ kind: "deleteObject", id, key: sweep.todo.pop() as string });
   }
-  const isIdle = sweep.todo.length === 0 && sweep.running === 0 && !sweep.listing;
+  const { orphans } = sweep;
+  while (orphans.todo.length > 0 && sweep.running < runningMax) {
+    sweep.running += 1;
+    const id = expect(state, { for: "sweep-removal" });
+    state.outbox.push({ kind: "removeChannel", id, channel: orphans.todo.pop() as string });
+  }
+  const left = sweep.todo.length + orphans.todo.length + sweep.running;
+  const isIdle = left === 0 && !sweep.listing;
   if (!isIdle || sweep.nextAtMs === null || now.monotonicMs < sweep.nextAtMs) return;
   sweep.nextAtMs = now.monotonicMs + settings.orphanGraceMs;
   sweep.listing = true;
+  decideChannelSweep(state);
   const marks = expect(state, { for: "sweep-marks" });
   state.outbox.push(
     { kind: "listObjects", id: expect(state, { for: "sweep-objects" }), prefix: "" },
