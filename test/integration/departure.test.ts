@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeRecord, hostKey, type Role, sessionKey } from "../../src/messages/records.js";
+import { ownFormats } from "../../src/storage/formats.js";
 import type { RunningActor } from "../../src/system/actor-table.js";
 import { ChannelActors } from "../../src/system/channel-actors.js";
 import { ClientService } from "../../src/system/client-service.js";
@@ -69,7 +70,7 @@ async function departing(roles: readonly ("proxy" | "coordinator")[]) {
   });
   const report = () => undefined;
   session = new Session({
-    ...{ metadata, host: "me", roles, ttlMs, report },
+    ...{ metadata, host: "me", roles, ttlMs, report, formats: ownFormats },
     actors: () => actors.actors.map(({ status }) => status),
     announce: () => undefined,
   });
