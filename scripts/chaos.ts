@@ -98,7 +98,7 @@ function start(options: Options): Promise<number> {
   const { seed, only, pairs, mutant = null } = options;
   if (options.crashPoints) return crashAtPoints({ seed, only, pairs });
   if (!options.plantedBugs) return chaos(options);
-  return findPlantedBugs({ seed, mutant, isControl: options.control === true });
+  return findPlantedBugs({ mutant, isControl: options.control === true });
 }
 
 function wholeNumber(text: string): number {

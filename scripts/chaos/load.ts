@@ -1,7 +1,7 @@
 // The load of a run: its collections, its clients of both sorts, and whether they ask enough.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ElanusClient } from "../../src/client/connect.js";
-import type { FieldDefinition } from "../../src/client/types.js";
+import type { CollectionDefinition, FieldDefinition } from "../../src/client/types.js";
 import { createRandom } from "../../src/simulation/random.js";
 import { connectNats } from "../../src/system/nats.js";
 import { type ChaosClient, typedClient } from "./chaos-client.js";
@@ -31,11 +31,16 @@ const settings = {
   thresholds: { sealRows: 300, sealAgeMs: 4_000, indexRowsMin: 100, mergeBytes: 256 * 1024 },
 };
 
-export async function createCollections(client: ElanusClient): Promise<void> {
+export type CollectionSettings = Omit<CollectionDefinition, "name" | "fields">;
+
+export async function createCollections(
+  client: ElanusClient,
+  given: CollectionSettings = settings,
+): Promise<void> {
   const options = { timeoutMs: 60_000 };
-  await client.createCollection({ name: "keyed", fields, ...settings }, options);
+  await client.createCollection({ name: "keyed", fields, ...given }, options);
   const autoFields = fields.map((field) => (field.primaryKey ? { ...field, autoId: true } : field));
-  await client.createCollection({ name: "auto", fields: autoFields, ...settings }, options);
+  await client.createCollection({ name: "auto", fields: autoFields, ...given }, options);
 }
 
 export interface Load {

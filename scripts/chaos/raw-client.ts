@@ -71,7 +71,7 @@ function rawCollection(
   };
 }
 
-function asJson({ v, ...row }: ChaosRow): Body {
+export function asJson({ v, ...row }: ChaosRow): Body {
   const entries = Object.entries(row).map(([name, value]) => [
     name,
     typeof value === "bigint" ? String(value) : value,

@@ -13,6 +13,8 @@ export interface HostPlan {
   readonly environment?: NodeJS.ProcessEnv;
   /** In place of that of the cluster: a script with the `host` command. */
   readonly script?: string;
+  /** Where it finds NATS, if not where all others do. */
+  readonly natsUrl?: string;
 }
 
 export interface HostProcess extends ControlledProcess {
@@ -31,11 +33,12 @@ export interface HostSurroundings {
 
 /** Resolves when the process is there, which is before it takes part. */
 export async function startHostProcess(
-  { name, roles, environment, script }: HostPlan,
+  { name, roles, environment, script, natsUrl }: HostPlan,
   surroundings: HostSurroundings,
 ): Promise<HostProcess> {
   const logFile = join(surroundings.directory, `${name}.log`);
-  const options = ["--name", name, "--roles", roles.join(","), ...surroundings.options];
+  const own = natsUrl === undefined ? [] : ["--nats-url", natsUrl];
+  const options = ["--name", name, "--roles", roles.join(","), ...surroundings.options, ...own];
   const env = { ...surroundings.environment, ...environment };
   return startControlled(name, { roles, logFile }, async () => {
     const log = openSync(logFile, "a");

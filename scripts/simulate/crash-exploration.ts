@@ -1,23 +1,18 @@
 // Every crash point in the simulation: each alone, each pair, and a sample three deep.
-
 import { crashPoints } from "../../src/simulation/crashes/crash-points.js";
 import { type CrashLoad, crashLoads } from "../../src/simulation/crashes/crash-scenario.js";
-import type { MetPoint, PlannedCrash } from "../../src/simulation/crashes/crash-watch.js";
+import type { MetPoint, PlannedCrash } from "../../src/simulation/crashes/planned-crashes.js";
 import type { CrashJob, CrashResult } from "../../src/simulation/crashes/run-crashes.js";
 import { createRandom } from "../../src/simulation/random.js";
+import { type Failure, type TouredPairs, tourPairs } from "./crash-tours.js";
 import { runJobs } from "./run-jobs.js";
 
 export interface SimulatedCrashesOptions {
   readonly seed: number;
-  /** At most so many pairs, drawn by the seed; null: all of them. */
-  readonly pairsMax: number | null;
+  /** Only a few of the pairs; else all there are. */
+  readonly isQuick: boolean;
   readonly triples: number;
   onProgress(text: string): void;
-}
-
-export interface Failure {
-  readonly job: CrashJob;
-  readonly violation: string;
 }
 
 export interface Explored {
@@ -33,7 +28,7 @@ export interface SimulatedCrashes {
   /** Points that a run comes to and no list names. */
   readonly unlisted: readonly string[];
   readonly singles: Explored;
-  readonly pairs: Explored;
+  readonly pairs: Omit<TouredPairs, "failures">;
   readonly triples: Explored;
   readonly failures: readonly Failure[];
 }
@@ -64,16 +59,21 @@ export async function exploreSimulated(
   });
   const singles = await runAll([...first.map(({ job }) => job), ...later]);
   options.onProgress(`${singles.length} crashes alone, ${first.length} points`);
-  const pairs = await runAll(sampled(random, deeper(singles), options.pairsMax));
-  options.onProgress(`${pairs.length} pairs`);
-  const triples = await runAll(sampled(random, deeper(pairs), options.triples));
+  const pairs = await tourPairs(
+    first.map(({ job }) => job),
+    options.isQuick,
+  );
+  options.onProgress(`${pairs.pairs} pairs, ${pairs.firstPointsDone} points with all of theirs`);
+  const deep = deeper(await runAll(sampled(random, deeper(singles), options.triples)));
+  const triples = await runAll(sampled(random, deep, options.triples));
   options.onProgress(`${triples.length} triples`);
+  const { failures: pairFailures, ...pairFigures } = pairs;
   return {
     points: crashPoints.length,
     unreached: crashPoints.filter((point) => !met.has(point)),
     unlisted: [...met].filter((point) => !crashPoints.includes(point)),
-    ...{ singles: figuresOf(singles), pairs: figuresOf(pairs), triples: figuresOf(triples) },
-    failures: [probes, singles, pairs, triples].flatMap(failuresOf),
+    ...{ singles: figuresOf(singles), pairs: pairFigures, triples: figuresOf(triples) },
+    failures: [...[probes, singles, triples].flatMap(failuresOf), ...pairFailures],
   };
 }
 
@@ -107,9 +107,9 @@ function deeper(runs: readonly Done[]): CrashJob[] {
 function sampled(
   random: ReturnType<typeof createRandom>,
   jobs: CrashJob[],
-  countMax: number | null,
+  countMax: number,
 ): readonly CrashJob[] {
-  if (countMax === null || jobs.length <= countMax) return jobs;
+  if (jobs.length <= countMax) return jobs;
   const rest = [...jobs];
   return Array.from({ length: countMax }, () => {
     const at = random.below(rest.length);

@@ -3,8 +3,8 @@ import { exploreSimulated, type SimulatedCrashes } from "./crash-exploration.js"
 
 export interface CrashOptions {
   readonly seed?: number | undefined;
-  /** Null: all there are. */
-  readonly pairs: number | null;
+  /** Only a few of the pairs. */
+  readonly isQuick: boolean;
   readonly triples: number;
 }
 
@@ -14,7 +14,7 @@ const shownMax = 20;
 export async function simulateCrashPoints(options: CrashOptions): Promise<number> {
   const { unreached, unlisted, failures, ...figures } = await exploreSimulated({
     seed: options.seed ?? 1,
-    pairsMax: options.pairs,
+    isQuick: options.isQuick,
     triples: options.triples,
     onProgress: (text) => console.error(text),
   });
@@ -25,7 +25,8 @@ export async function simulateCrashPoints(options: CrashOptions): Promise<number
   }
   const counts = { unreached: unreached.length, unlisted: unlisted.length };
   console.log(JSON.stringify({ ...figures, ...counts, violations: failures.length }));
-  return isSound({ unreached, unlisted, failures }) ? 0 : 1;
+  const isWhole = options.isQuick || figures.pairs.firstPointsOpen === 0;
+  return isWhole && isSound({ unreached, unlisted, failures }) ? 0 : 1;
 }
 
 function isSound(found: Pick<SimulatedCrashes, "unreached" | "unlisted" | "failures">): boolean {

@@ -1,6 +1,6 @@
 // Runs one seed: the world, its load and its faults, then peace, and a last look at everything.
 import { Auditor } from "./auditor.js";
-import { CrashWatch, type MetPoint, type PlannedCrash } from "./crashes/crash-watch.js";
+import { type CrashDirector, CrashWatch } from "./crashes/crash-watch.js";
 import { startOperator } from "./crashes/operator.js";
 import { leaveRelics } from "./crashes/relics.js";
 import { finalAudit } from "./final-audit.js";
@@ -21,8 +21,6 @@ export interface SeedResult {
   readonly virtualMs: number;
   readonly counts: Workload["counts"];
   readonly lines: readonly string[];
-  /** With `crashes`: the points met before the first, during the recovery from it, and so on. */
-  readonly met: readonly ReadonlyMap<string, MetPoint>[];
 }
 
 export interface SeedOptions {
@@ -30,13 +28,11 @@ export interface SeedOptions {
   readonly mutant?: Mutant | null;
   readonly keepsTrace?: boolean;
   readonly scenario?: Scenario;
-  /** Processes die at these points, one after the other; the run ends after the last recovery. */
-  readonly crashes?: readonly PlannedCrash[];
+  /** Processes die where it says, and the run ends when it has had enough. */
+  readonly crashes?: CrashDirector;
 }
 
 const stepsMax = 400_000;
-/** Clients go on for a while after a recovery. */
-const afterRecoveryMs = 1_000;
 
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { seed, mutant = null, keepsTrace = false } = options;
@@ -45,9 +41,8 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const scenario = options.scenario ?? provokedScenario(seed, mutant);
   const world = new World(scenario, trace, mutant, auditor);
   auditor.watch(world);
-  const plan = options.crashes;
-  const crashes = plan === undefined ? null : new CrashWatch(world, plan);
-  world.crashes = crashes;
+  const director = options.crashes;
+  world.crashes = director === undefined ? null : new CrashWatch(world, director);
   const gateway = new Gateway(world);
   const workload = new Workload({ world, gateway });
   const run = new Stepper(world);
@@ -57,8 +52,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   world.after(1, () => workload.create(() => workload.start()));
   startNemesis(world, gateway);
   if (scenario.hasOperator === true) startOperator(world, gateway);
-  const isEnough = () =>
-    world.nowMs > (crashes?.recoveredAtMs ?? Number.POSITIVE_INFINITY) + afterRecoveryMs;
+  const isEnough = () => director?.isEnough(world.nowMs) === true;
   await run.until(world.scenario.workMs, isEnough);
   workload.isOver = true;
   await heal(world);
@@ -73,7 +67,6 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     virtualMs: world.nowMs,
     counts: workload.counts,
     lines: trace.lines,
-    met: crashes?.met ?? [],
   };
 }
 

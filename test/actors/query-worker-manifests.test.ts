@@ -364,6 +364,13 @@ describe("adopting", () => {
     expect(published(effects)).toMatchObject([
       { kind: "DeadRowsCounted", segmentId: "s1", deadRows: 1, rowCount: 2 },
     ]);
+    // Not with every manifest, but again when the announcement may have been lost.
+    const manifest = (number: number) => manifestOf(number, 5, [segment], { readableFrom });
+    expect(published(world.announce(manifest(2)))).toEqual([]);
+    world.monotonicMs += 11_000;
+    world.log(ticked);
+    expect(published(world.announce(manifest(3)))).toMatchObject([{ kind: "DeadRowsCounted" }]);
+    expect(published(world.announce(manifest(4)))).toEqual([]);
   });
 });
 

@@ -17,6 +17,10 @@ import {
 
 /** A segment with more dead rows than this share is worth rewriting. */
 const deadShareWorthTelling = 0.2;
+/** Of its rows so many more since it was told: worth telling again. */
+const deadShareWorthRepeating = 0.1;
+/** An announcement may be lost. */
+const repeatDeadRowsMs = 10_000;
 
 export function startAdopting(state: QueryWorkerState, bytes: Uint8Array): void {
   const decoded = decodeManifest(bytes);
@@ -167,13 +171,23 @@ function dropHolder(state: QueryWorkerState, number: number): void {
   }
 }
 
+/** Manifests come several times a second: what a segment's data worker has heard is not repeated. */
 function tellDeadRows(state: QueryWorkerState, manifest: Manifest): void {
   const { channel } = state.settings;
+  const before = state.deadRowsTold;
+  state.deadRowsTold = new Map();
   for (const range of state.table.ranges) {
-    if (range.segmentId === null || range.dead < range.count * deadShareWorthTelling) continue;
-    const deadRows = deadRowsReadableNoMore(range, manifest);
-    if (deadRows < range.count * deadShareWorthTelling) continue;
     const { segmentId, count: rowCount } = range;
+    if (segmentId === null || range.dead < rowCount * deadShareWorthTelling) continue;
+    const deadRows = deadRowsReadableNoMore(range, manifest);
+    if (deadRows < rowCount * deadShareWorthTelling) continue;
+    const told = before.get(segmentId);
+    const isKnown =
+      told !== undefined &&
+      deadRows < told.deadRows + rowCount * deadShareWorthRepeating &&
+      state.lastReadAtMs < told.atMs + repeatDeadRowsMs;
+    state.deadRowsTold.set(segmentId, isKnown ? told : { deadRows, atMs: state.lastReadAtMs });
+    if (isKnown) continue;
     const message = DeadRowsCounted.create({ channel, segmentId, deadRows, rowCount });
     state.outbox.push({ kind: "publish", message, messageId: null });
   }

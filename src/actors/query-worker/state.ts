@@ -102,6 +102,8 @@ export interface QueryWorkerState {
   barrierSequence: number | null;
   /** When the log was read last, monotonic ms. */
   lastReadAtMs: number;
+  /** By segment, what was announced of its dead rows last and when, monotonic ms. */
+  deadRowsTold: Map<string, { readonly deadRows: number; readonly atMs: number }>;
   /** Index files that searches can use: `<range number>/<field>`. */
   readonly attached: Set<string>;
   indexesWaiting: number;
@@ -139,6 +141,7 @@ export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
     barrierBlockedUntilMs: 0,
     barrierSequence: null,
     lastReadAtMs: 0,
+    deadRowsTold: new Map(),
     attached: new Set(),
     indexesWaiting: 0,
     isWhole: false,

@@ -1,21 +1,23 @@
-// Lets simulated processes die at the points of a plan, and notes which points a run comes to.
+// Lets simulated processes die at the points that a director chooses, and notes their recovery.
 import type { Effect, Outcome } from "../../system/actor.js";
 import type { Host } from "../host.js";
+import type { Random } from "../random.js";
 import type { RunningActor } from "../running-actor.js";
 import type { World } from "../world.js";
 import { type Moment, sessionStep } from "./crash-points.js";
 import { EffectSteps } from "./effect-steps.js";
 import { isRecovered } from "./recovery.js";
 
-export interface PlannedCrash {
-  readonly point: string;
-  /** The how-manieth time that the point is met since the crash before, from 1 on. */
-  readonly hit: number;
-}
-
-export interface MetPoint {
-  hits: number;
-  readonly firstAtMs: number;
+/** Decides at which of the points that are met a process dies. */
+export interface CrashDirector {
+  /** True: the process dies of it. Called with each point that is met. */
+  meets(point: string, nowMs: number): boolean;
+  /** When the process that has just died is started again. */
+  restartAfterMs(random: Random): number;
+  /** All is whole again, or takes too long, and no process has died meanwhile. */
+  recovered(nowMs: number): void;
+  /** Whether the load may end. */
+  isEnough(nowMs: number): boolean;
 }
 
 /** By then what was sent has arrived, as far as it does. */
@@ -23,22 +25,17 @@ const sentMs = 4;
 const recoveryMsMax = 12_000;
 const lookEveryMs = 50;
 /** A process is started again at once, or when its peers have noticed. */
-const restartsAfterMs = [30, 3_000] as const;
+export const restartsAfterMs = [30, 3_000] as const;
 
 export class CrashWatch {
-  readonly #plan: readonly PlannedCrash[];
+  readonly #director: CrashDirector;
   readonly #world: World;
   readonly #steps = new WeakMap<RunningActor, EffectSteps>();
-  /** What was met before the first crash, between it and the recovery from it, and so on. */
-  readonly met: Map<string, MetPoint>[] = [new Map()];
-  crashes = 0;
-  /** Since when the last crash is recovered from. */
-  recoveredAtMs: number | null = null;
-  #isRecovering = false;
+  #crashes = 0;
 
-  constructor(world: World, plan: readonly PlannedCrash[]) {
+  constructor(world: World, director: CrashDirector) {
     this.#world = world;
-    this.#plan = plan;
+    this.#director = director;
   }
 
   /** True: the process has died of it, and the effect is not to be started. */
@@ -72,15 +69,8 @@ export class CrashWatch {
 
   #meets(host: Host, step: string, moment: Moment): boolean {
     if (!this.#world.hasFaults || !host.isUp) return false;
-    const isOpen = this.crashes === 0 || this.#isRecovering;
-    const met = this.met[this.crashes];
-    if (!isOpen || met === undefined) return false;
     const point = `${step}/${moment}`;
-    const entry = met.get(point) ?? { hits: 0, firstAtMs: this.#world.nowMs };
-    entry.hits += 1;
-    met.set(point, entry);
-    const next = this.#plan[this.crashes];
-    if (next?.point !== point || next.hit !== entry.hits) return false;
+    if (!this.#director.meets(point, this.#world.nowMs)) return false;
     this.#crash(host, point);
     return true;
   }
@@ -89,24 +79,20 @@ export class CrashWatch {
     const world = this.#world;
     world.trace.line(`${host.name} dies at ${point}`);
     host.crash();
-    this.crashes += 1;
-    this.met.push(new Map());
-    this.#isRecovering = true;
-    this.recoveredAtMs = null;
-    world.after(world.random.pick(restartsAfterMs), () => {
+    this.#crashes += 1;
+    world.after(this.#director.restartAfterMs(world.random), () => {
       if (!host.isUp) host.start();
     });
-    this.#lookLater(this.crashes, world.nowMs + recoveryMsMax);
+    this.#lookLater(this.#crashes, world.nowMs + recoveryMsMax);
   }
 
   #lookLater(crashes: number, untilMs: number): void {
     this.#world.after(lookEveryMs, () => {
-      if (this.crashes !== crashes) return;
+      if (this.#crashes !== crashes) return;
       if (!isRecovered(this.#world) && this.#world.nowMs < untilMs) {
         return this.#lookLater(crashes, untilMs);
       }
-      this.#isRecovering = false;
-      this.recoveredAtMs = this.#world.nowMs;
+      this.#director.recovered(this.#world.nowMs);
     });
   }
 }

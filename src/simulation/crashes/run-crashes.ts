@@ -1,7 +1,8 @@
 // One simulated run in which processes die at the points of a plan, and all is audited.
 import { runSeed } from "../run-seed.js";
 import { type CrashLoad, crashScenario } from "./crash-scenario.js";
-import type { MetPoint, PlannedCrash } from "./crash-watch.js";
+import { PairTour, type TouredPoint } from "./pair-tour.js";
+import { type MetPoint, type PlannedCrash, PlannedCrashes } from "./planned-crashes.js";
 
 export interface CrashJob {
   readonly seed: number;
@@ -19,6 +20,36 @@ export interface CrashResult {
 }
 
 export async function runCrashes({ seed, load, plan }: CrashJob): Promise<CrashResult> {
-  const result = await runSeed({ seed, scenario: crashScenario(seed, load), crashes: plan });
-  return { crashes: result.met.length - 1, violation: result.violation, met: result.met };
+  const crashes = new PlannedCrashes(plan);
+  const { violation } = await runSeed({ seed, scenario: crashScenario(seed, load), crashes });
+  return { crashes: crashes.crashes, violation, met: crashes.met };
+}
+
+export interface PairJob {
+  readonly seed: number;
+  readonly load: CrashLoad;
+  readonly open: readonly TouredPoint[];
+  readonly pairsMax: number;
+}
+
+export interface PairResult {
+  readonly pairs: number;
+  /** First points with which all that their recovery meets was tried. */
+  readonly done: readonly TouredPoint[];
+  /** The others, for a further run. */
+  readonly open: readonly TouredPoint[];
+  readonly violation: string | null;
+  readonly virtualMs: number;
+}
+
+/** No run comes to it: the tour ends before. */
+const tourMsMax = 3_600_000;
+
+/** One simulated run with pairs of crashes one after the other; all of it is audited. */
+export async function runPairs({ seed, load, open, pairsMax }: PairJob): Promise<PairResult> {
+  const tour = new PairTour(open, pairsMax);
+  const scenario = { ...crashScenario(seed, load), workMs: tourMsMax };
+  const { violation, virtualMs } = await runSeed({ seed, scenario, crashes: tour });
+  const told = violation === null ? null : `${violation} (the last pair began at ${tour.last})`;
+  return { pairs: tour.pairs, done: tour.done, open: tour.open, violation: told, virtualMs };
 }
