@@ -37,10 +37,17 @@ export async function createCollections(
   client: ElanusClient,
   given: CollectionSettings = settings,
 ): Promise<void> {
-  const options = { timeoutMs: 60_000 };
-  await client.createCollection({ name: "keyed", fields, ...given }, options);
-  const autoFields = fields.map((field) => (field.primaryKey ? { ...field, autoId: true } : field));
-  await client.createCollection({ name: "auto", fields: autoFields, ...given }, options);
+  for (const name of ["keyed", "auto"] as const) await createCollection(client, name, given);
+}
+
+export async function createCollection(
+  client: ElanusClient,
+  name: "keyed" | "auto",
+  given: CollectionSettings,
+): Promise<void> {
+  const autoId = name === "auto";
+  const own = fields.map((field) => (field.primaryKey && autoId ? { ...field, autoId } : field));
+  await client.createCollection({ name, fields: own, ...given }, { timeoutMs: 60_000 });
 }
 
 export interface Load {

@@ -1,5 +1,6 @@
 // `npm run chaos -- --planted-bugs`: real hosts with bugs on purpose, which the checker must find.
 import Table from "cli-table3";
+import { coordinatorTrials } from "./trials/coordinator-trials.js";
 import { dataWorkerTrials } from "./trials/data-worker-trials.js";
 import { proxyTrials } from "./trials/proxy-trials.js";
 import { queryWorkerTrials } from "./trials/query-worker-trials.js";
@@ -10,6 +11,7 @@ const trials: Readonly<Record<string, Trial>> = {
   ...proxyTrials,
   ...queryWorkerTrials,
   ...dataWorkerTrials,
+  ...coordinatorTrials,
 };
 
 export interface PlantedBugsOptions {

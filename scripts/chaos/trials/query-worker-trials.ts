@@ -1,4 +1,4 @@
-// Trials for the bugs that are planted in query workers: barriers, and what a manifest hands over.
+// Trials for the bugs that are planted in query workers: what a manifest hands over.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Stage } from "./stage.js";
 import type { Trial } from "./trial.js";
@@ -6,40 +6,11 @@ import type { Trial } from "./trial.js";
 const mergedOf = 4;
 const mergedWithinMs = 10_000;
 const rowsOfSegment = 30;
-const lanes = 8;
-const latencyMs = 30;
-const entriesOfPull = 512;
 
 export const queryWorkerTrials: Readonly<Record<string, Trial>> = {
-  "join-barrier-in-flight": { proxied: "query", rounds: 6, round: readWhileBarrierFlies },
   "tombstones-not-loaded": { rounds: 2, round: restartAfterDeletes },
   "dead-rows-not-copied": { rounds: 2, round: deleteBeforeMerge },
 };
-
-/**
- * Far from the log a barrier is under way for long, and entries stop coming whenever as many were
- * read as had been asked for, but reads come: what was written since the barrier was sent is missing.
- */
-async function readWhileBarrierFlies(stage: Stage): Promise<void> {
-  stage.slow(latencyMs);
-  let isWritten = false;
-  const writing = Array.from({ length: lanes }, async () => {
-    for (let count = 0; count < entriesOfPull / lanes; count += 1) {
-      await stage.upsert(stage.newKeys(1));
-    }
-  });
-  const reading = Array.from({ length: lanes }, async () => {
-    while (!isWritten && stage.state.findings.total === 0) {
-      const keys = stage.newKeys(1);
-      await stage.upsert(keys);
-      await stage.readStrong(keys);
-    }
-  });
-  await Promise.all(writing);
-  isWritten = true;
-  await Promise.all(reading);
-  stage.heal();
-}
 
 /** The deletes are behind the rows' segment and before the place where a restart reads on. */
 async function restartAfterDeletes(stage: Stage): Promise<void> {

@@ -19,7 +19,7 @@ import { startTcpProxy, type TcpProxy } from "../tcp-proxy.js";
 
 export interface StagePlan {
   readonly hosts: readonly HostPlan[];
-  /** Of the hosts above, one that reaches NATS through a proxy, to be slowed or cut off. */
+  /** Of the hosts above, one that reaches NATS through a proxy, to be cut off. */
   readonly proxied?: string;
   readonly collections: CollectionSettings;
   readonly environment: NodeJS.ProcessEnv;
@@ -29,7 +29,9 @@ type Body = Readonly<Record<string, unknown>>;
 
 export const owner = 1;
 const timeoutMs = 60_000;
-const servedWithinMs = 20_000;
+/** All but the id by which the broker would know a message again. */
+const repeatedHeaders = ["Elanus-Kind", "Elanus-Version", "Elanus-Stamp", "Elanus-Request"];
+const servedWithinMs = 45_000;
 const hostScript = fileURLToPath(new URL("../altered-host.js", import.meta.url));
 
 export class Stage {
@@ -122,22 +124,28 @@ export class Stage {
     return result.message.header("Nats-Service-Error-Code") === undefined;
   }
 
+  /** Begins to keep the messages of this subject; what it returns publishes them once more. */
+  tap(subject: string): () => void {
+    const kept: { readonly body: Uint8Array; readonly headers: Record<string, string> }[] = [];
+    const tapped = this.#link.subscribe(subject, ({ body, header }) => {
+      const headers = repeatedHeaders.flatMap((name) => {
+        const value = header(name);
+        return value === undefined ? [] : [[name, value]];
+      });
+      kept.push({ body, headers: Object.fromEntries(headers) });
+    });
+    return () => {
+      tapped.close();
+      for (const { body, headers } of kept) this.#link.publish(subject, body, { headers });
+    };
+  }
+
   attemptUpsert(rows: readonly ChaosRow[], request: Body, attemptMs?: number): Promise<boolean> {
     return this.attempt("upsert", { ...request, rows: rows.map(asJson) }, attemptMs);
   }
 
   async flush(): Promise<void> {
     await this.state.read("flush", () => this.keyed.flush());
-  }
-
-  async readStrong(keys: readonly number[]): Promise<void> {
-    const { keyed, findings } = this.state;
-    const at = this.state.now();
-    const asked = { ids: keys.map(String), consistency: "strong" } as const;
-    const rows = await this.state.read("query", () => this.keyed.query(asked));
-    if (rows === undefined) return;
-    const window = { floor: at, until: this.state.now() };
-    checkRows(keyed, findings, { rows, keys }, { what: "strong query", isFinal: false, window });
   }
 
   /** How many the last manifest has. */
@@ -152,10 +160,6 @@ export class Stage {
 
   cut(): void {
     this.#proxy?.cut("up");
-  }
-
-  slow(latencyMs: number): void {
-    this.#proxy?.delay(latencyMs);
   }
 
   heal(): void {

@@ -7,7 +7,7 @@ import { Stage } from "./stage.js";
 /** Circumstances in which a bug does harm; right code bears them without a violation. */
 export interface Trial {
   readonly hosts?: readonly HostPlan[];
-  /** Of the hosts, one that `Stage.cut` cuts off from NATS, and `Stage.slow` slows. */
+  /** Of the hosts, one that `Stage.cut` cuts off from NATS. */
   readonly proxied?: string;
   readonly collections?: CollectionSettings;
   readonly environment?: NodeJS.ProcessEnv;
