@@ -114,7 +114,7 @@ export class Stage {
     );
   }
 
-  /** One attempt of a write of `keyed`, by a client of its own making; whether it was acknowledged. */
+  /** One attempt of a write of `keyed`, by a client of its own; whether it was acknowledged. */
   async attempt(operation: string, body: Body, attemptMs = timeoutMs): Promise<boolean> {
     const bytes = Buffer.from(JSON.stringify({ ...body, timeoutMs: attemptMs }));
     const headers = { "Content-Type": "application/json" };

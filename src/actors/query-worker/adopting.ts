@@ -171,7 +171,7 @@ function dropHolder(state: QueryWorkerState, number: number): void {
   }
 }
 
-/** Manifests come several times a second: what a segment's data worker has heard is not repeated. */
+/** Manifests come several times a second: what was told of a segment is not repeated each time. */
 function tellDeadRows(state: QueryWorkerState, manifest: Manifest): void {
   const { channel } = state.settings;
   const before = state.deadRowsTold;
