@@ -149,6 +149,24 @@ describe("the sweep", () => {
   });
 });
 
+describe("the sweep of objects", () => {
+  const object = "0123456789ab/0/segments/a";
+
+  function withObject(made: Cluster): Cluster {
+    made.world.objects.set(object, new Uint8Array(1));
+    made.world.run(3 * 3_600_000);
+    return made;
+  }
+
+  it("removes what no record names, but nothing while there is no record at all", () => {
+    const made = smallCluster();
+    made.create("r1");
+    made.world.run(100);
+    expect(withObject(made).world.objects.has(object)).toBe(false);
+    expect(withObject(smallCluster()).world.objects.has(object)).toBe(true);
+  });
+});
+
 describe("the sweep of logs", () => {
   const orphan = "0123456789ab-0";
 

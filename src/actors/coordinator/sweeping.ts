@@ -51,7 +51,12 @@ export function applySweepListed(
   const collections = [...state.collections.values()];
   // A record that cannot be read names an id that nobody knows: nothing is deleted meanwhile.
   if (!result.ok || collections.some((cell) => !cell.known || cell.damage !== null)) return;
-  const named = new Set(collections.map((cell) => cell.value?.collectionId));
+  const named = new Set(collections.flatMap(({ value }) => value?.collectionId ?? []));
+  // A metadata store that was emptied names nobody: what the objects hold must outlive that.
+  if (named.size === 0) {
+    sweep.unnamedBefore = new Set();
+    return;
+  }
   const unnamed = new Set(result.keys.map(ownerOf).filter((id) => !named.has(id)));
   sweep.todo = result.keys.filter((key) => {
     const id = ownerOf(key);
