@@ -23,8 +23,8 @@ export default defineConfig({
         test: {
           name: "integration",
           include: integration,
-          // Each starts several processes; side by side they would only slow one another down.
-          fileParallelism: false,
+          // Each starts several processes and often waits: two keep two cores busy, more do not.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
