@@ -17,6 +17,7 @@ import { RowsDeleted, RowsInserted, RowsUpserted } from "../messages/wal.js";
 import { decodeRowBatch } from "../rows/row-batch-codec.js";
 import { defineActor, type Effect, type Now, type Outcome } from "../system/actor.js";
 import type { ClientRequest } from "../system/client-request.js";
+import { applyReadReply, askAnew, hedge, readPartsOf } from "./proxy/asking.js";
 import {
   applyCollection,
   findCollection,
@@ -46,14 +47,7 @@ import {
 import { foundKeys, respondCount, respondQuery, respondSearch } from "./proxy/merging.js";
 import { applyCollections, applySessions, startOverview } from "./proxy/overviewing.js";
 import { applyMeasured, isLetIn, takePaced } from "./proxy/pacing.js";
-import {
-  applyReadReply,
-  failureOf,
-  hedge,
-  isComplete,
-  startFindingKeys,
-  startRead,
-} from "./proxy/reading.js";
+import { failureOf, isComplete, startFindingKeys, startRead } from "./proxy/reading.js";
 import { refuse, refuseWith, respondError } from "./proxy/responding.js";
 import { applyTimestamp } from "./proxy/stamping.js";
 import {
@@ -93,7 +87,8 @@ function apply(state: ProxyState, outcome: Outcome, now: Now): void {
     case "TimerFired":
       return sweep(state, now);
     case "Reconnected":
-      return endCommandsOfOthers(state, outcome.connection);
+      endCommandsOfOthers(state, outcome.connection);
+      return askAnew(state, now);
     default:
       return applyExpected(state, outcome, now);
   }
@@ -230,7 +225,7 @@ function applyRead(state: ProxyState, request: Request, reply: ReadReply, now: N
   const parts = readPartsOf(request);
   const part = parts?.get(reply.channel);
   if (parts === null || part === undefined) return;
-  if (!applyReadReply(part, readable(reply), now)) return;
+  if (!applyReadReply(state, part, readable(reply), now)) return;
   if (!isComplete(parts)) return;
   const failure = failureOf(parts);
   if (failure !== null) return refuse(state, request, failure);
@@ -244,11 +239,6 @@ function readable(reply: ReadReply): DecodedReply {
   if (decoded.ok) return { ...reply, batch: decoded.batch };
   const message = `the rows of an answer cannot be read: ${decoded.reason}`;
   return { ...reply, batch: null, failure: { code: "internal", message, retryable: false } };
-}
-
-function readPartsOf(request: Request): Map<string, ReadPart> | null {
-  if (request.work.kind === "read") return request.work.parts;
-  return request.work.kind === "describe" ? request.work.description.parts : null;
 }
 
 function finishRead(

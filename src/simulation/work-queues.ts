@@ -33,13 +33,17 @@ const policies: Readonly<Record<QueueKind, { ackWaitMs: number; deliveriesMax: n
 };
 /** The host keeps its actors' queries for them as long as it lives. */
 const queriesExtendedMs = 60_000;
-const idsKeptMs = 60_000;
+const idsKeptMs: Readonly<Record<QueueKind, number>> = {
+  query: 30_000,
+  command: 60_000,
+  task: 60_000,
+};
 
 export class WorkQueues {
   readonly #world: World;
   #jobs: Job[] = [];
   #demands: Demand[] = [];
-  readonly #ids = new Map<string, number>();
+  readonly #ids = new Map<string, { kind: QueueKind; sinceMs: number }>();
 
   constructor(world: World) {
     this.#world = world;
@@ -64,9 +68,9 @@ export class WorkQueues {
   add(message: AnyMessage, messageId: string | null): void {
     const { nowMs } = this.#world;
     const known = messageId === null ? undefined : this.#ids.get(messageId);
-    if (known !== undefined && nowMs - known < idsKeptMs) return;
-    if (messageId !== null) this.#ids.set(messageId, nowMs);
+    if (known !== undefined && nowMs - known.sinceMs < idsKeptMs[known.kind]) return;
     const kind = definitionOf(message.kind)?.durability as QueueKind;
+    if (messageId !== null) this.#ids.set(messageId, { kind, sinceMs: nowMs });
     const job: Job = {
       kind,
       subject: subjectOf(message),
@@ -79,8 +83,11 @@ export class WorkQueues {
     this.#dispatch();
   }
 
-  /** The broker restarted: queries are kept in memory only. */
+  /** The broker restarted: queries are kept in memory only, and their ids with them. */
   forgetMemory(): void {
+    for (const [id, { kind }] of this.#ids) {
+      if (kind === "query") this.#ids.delete(id);
+    }
     this.#jobs = this.#jobs.filter(({ kind }) => kind !== "query");
   }
 

@@ -66,10 +66,12 @@ export class Bus {
     this.#hasReportedFailure = true;
   }
 
-  /** Memory streams went with the broker, definition and all: nothing else may come before them. */
+  /** Memory streams went with a broker, definition and all: nothing else may come before them. */
   async #resume(): Promise<void> {
     const { generation } = this.link;
-    await this.#persist(restoreSharedStreams);
+    const restored = this.#persist(restoreSharedStreams);
+    // In a cluster they outlive a server, and one that has no leader yet must not hold up the rest.
+    if (!this.link.clustered) await restored;
     if (this.#isClosed || generation !== this.link.generation) return;
     this.#report("info", `connected to NATS again (${this.link.url})`);
     this.publisher.resume();

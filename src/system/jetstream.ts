@@ -1,5 +1,5 @@
 // The calls of JetStream's own API that Elanus makes, with typed results.
-import type { NatsLink } from "./nats.js";
+import type { NatsLink, RequestResult } from "./nats.js";
 
 /** unavailable: no answer, or not now; the call may or may not have been carried out. */
 export type ApiResult<Value> =
@@ -79,8 +79,13 @@ export interface StoredMessage {
 export const nanoseconds = (milliseconds: number): number => milliseconds * 1_000_000;
 
 const prefix = "$JS.API";
-/** A call to a group of servers that has no leader is lost: whoever makes it makes it again. */
 const timeoutMs = 2_500;
+/**
+ * In a cluster a call is lost while who should answer has no leader, or when it puts a consumer on
+ * a server that has just died. So it is made again meanwhile, perhaps for another server: each call
+ * may be carried out twice, and a consumer that nobody asks for messages ends by itself.
+ */
+const copiesAfterMs = [400, 900, 1_600];
 
 export async function callJetStream<Value>(
   link: NatsLink,
@@ -88,7 +93,7 @@ export async function callJetStream<Value>(
   request: unknown = {},
 ): Promise<ApiResult<Value>> {
   const body = Buffer.from(JSON.stringify(request));
-  const result = await link.request(`${prefix}.${operation}`, body, { timeoutMs });
+  const result = await ask(link, `${prefix}.${operation}`, body);
   if (result.kind !== "ok") {
     return unavailable(`${operation}: ${result.kind} (${result.detail})`);
   }
@@ -102,6 +107,22 @@ export async function callJetStream<Value>(
   return code === 503
     ? unavailable(detail)
     : { ok: false, reason: "refused", code: err_code, detail };
+}
+
+/** The first answer counts. */
+function ask(link: NatsLink, subject: string, body: Uint8Array): Promise<RequestResult> {
+  return new Promise((resolve) => {
+    const send = (afterMs: number) => {
+      void link.request(subject, body, { timeoutMs: timeoutMs - afterMs }).then(settle);
+    };
+    const copies = link.clustered ? copiesAfterMs : [];
+    const timers = copies.map((afterMs) => setTimeout(() => send(afterMs), afterMs));
+    const settle = (result: RequestResult) => {
+      for (const timer of timers) clearTimeout(timer);
+      resolve(result);
+    };
+    send(0);
+  });
 }
 
 function unavailable(detail: string): ApiResult<never> {

@@ -3,8 +3,10 @@ import type { AnyDefinition } from "../messages/catalogue.js";
 import type { Durability } from "../messages/define.js";
 import {
   type ApiResult,
+  apiErrors,
   deleteStream,
   ensureStream,
+  isRefusal,
   listStreams,
   nanoseconds,
   readStreamInfo,
@@ -143,7 +145,8 @@ export async function restoreSharedStreams(
 ): Promise<ApiResult<null>> {
   const restored = sharedStreams(settings).map(async (configuration) => {
     const info = await readStreamInfo(link, configuration.name);
-    return info.ok ? info : ensureStream(link, configuration);
+    const isMissing = isRefusal(info, apiErrors.streamNotFound);
+    return isMissing ? ensureStream(link, configuration) : info;
   });
   const failed = (await Promise.all(restored)).find(({ ok }) => !ok);
   return failed === undefined || failed.ok ? { ok: true, value: null } : failed;

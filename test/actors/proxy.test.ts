@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { encodeToken, parseToken } from "../../src/contract/session-token.js";
 import { CollectionReply, FlushReply, SearchChannelReply } from "../../src/messages/reply.js";
+import type { Effect } from "../../src/system/actor.js";
 import { every, one, published } from "./driven.js";
 import {
   answer,
@@ -87,6 +88,38 @@ describe("a search", () => {
       sent += queries(driven.pass(50, "sweep")).length;
     expect(sent).toBeGreaterThanOrEqual(2 * 5);
     expect(sent).toBeLessThanOrEqual(2 * 7);
+  });
+
+  it("goes to few other replicas while none answers, and to more as they do again", () => {
+    const driven = proxyWith(recordEntry(), { requestsMax: 100 });
+    const firsts = Array.from({ length: 40 }, () =>
+      queries(ask(driven, "main.docs.search", search)),
+    );
+    const copies = () => queries(driven.pass(600, "sweep")).filter(({ attempt }) => attempt > 0);
+    expect([copies().length, copies().length]).toEqual([50, 0]);
+    for (const message of firsts.flat()) driven.tell(hitsFound(message, []));
+    ask(driven, "main.docs.search", search);
+    expect(copies()).toHaveLength(2);
+  });
+
+  it("is resent under the id that it had, so that a queue which has it takes no second one", () => {
+    const driven = proxyWith(recordEntry(), { requestsMax: 100 });
+    for (let count = 0; count < 40; count += 1) ask(driven, "main.docs.search", search);
+    const idsOf = (effects: readonly Effect[]) =>
+      every(effects, "publish").map(({ messageId }) => messageId);
+    const copies = idsOf(driven.pass(600, "sweep"));
+    expect(new Set(copies).size).toBe(50);
+    const resent = idsOf(driven.pass(2_100, "sweep"));
+    expect(new Set(resent).size).toBe(80);
+    expect(copies.every((id) => resent.includes(id))).toBe(true);
+  });
+
+  it("is asked anew when its proxy has a new connection: the answer may have gone with the old", () => {
+    const driven = proxyWith();
+    const [first] = queries(ask(driven, "main.docs.search", search));
+    if (first) driven.tell(hitsFound(first, []));
+    const anew = queries(driven.tell({ kind: "Reconnected", connection: 2 }));
+    expect(anew).toMatchObject([{ channel: "c1-1", attempt: 1 }]);
   });
 
   it("ends with a typed error at its deadline, and late answers change nothing", () => {

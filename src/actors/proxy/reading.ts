@@ -1,4 +1,4 @@
-// Sends a read to each channel's replicas, asks again when none answers, and takes the first.
+// Makes of a client's read the messages to each channel's replicas.
 import type { DeleteCall, ReadCall } from "../../contract/calls.js";
 import { maxAgeOf } from "../../contract/calls.js";
 import { clientError, errorOfFailure } from "../../contract/errors.js";
@@ -16,15 +16,9 @@ import { type Field, primaryKeyOf, vectorFieldsOf } from "../../rows/schema.js";
 import { readVectors } from "../../rows/vector-value.js";
 import type { Now } from "../../system/actor.js";
 import type { ClientError } from "../../system/client-request.js";
+import { askReplicas } from "./asking.js";
 import { refuse } from "./responding.js";
-import type { DecodedReply, KnownCollection, ProxyState, ReadPart, Request } from "./state.js";
-
-/** When a read is sent again because nobody has answered: to another replica, it is hoped. */
-const hedgesAfterMs = [300, 550];
-const attemptsMax = 6;
-const retryPauseMs = 50;
-/** After the hedges, while the deadline allows: a broker that was restarted forgot the read. */
-const resendAfterMs = 2_000;
+import type { KnownCollection, ProxyState, ReadPart, Request } from "./state.js";
 
 export function startRead(
   state: ProxyState,
@@ -41,7 +35,13 @@ export function startRead(
   request.work = { kind: "read", call, parts };
   for (const channel of collection.record.channels) {
     const view = viewOf(call, collection, channel);
-    sendPart(state, parts, channel, kind.create({ ...common(state, request, channel), view }), now);
+    askReplicas(
+      state,
+      parts,
+      channel,
+      kind.create({ ...common(state, request, channel), view }),
+      now,
+    );
   }
 }
 
@@ -67,7 +67,7 @@ export function startFindingKeys(
       limit: null,
       mode: "keys",
     });
-    sendPart(state, parts, channel, message, now);
+    askReplicas(state, parts, channel, message, now);
   }
 }
 
@@ -87,7 +87,7 @@ export function countPart(
   now: Now,
 ): void {
   const fields = { ...common(state, request, channel), view: { ...strongView, maxAgeMs: null } };
-  sendPart(state, parts, channel, countMessage(fields, null), now);
+  askReplicas(state, parts, channel, countMessage(fields, null), now);
 }
 
 type CommonFields = ReturnType<typeof common> & { view: ReadView };
@@ -199,49 +199,6 @@ function viewOf(call: ReadCall, { record }: KnownCollection, channel: string): R
   }
   const maxAgeMs = maxAgeOf(call, record.settings.consistency);
   return { maxAgeMs, sessionSequence, asOfTimestamp: null, asOfSequence: null };
-}
-
-function sendPart(
-  state: ProxyState,
-  parts: Map<string, ReadPart>,
-  channel: string,
-  message: QueryMessage,
-  now: Now,
-): void {
-  const firstSentAtMs = now.monotonicMs;
-  parts.set(channel, { message, firstSentAtMs, attempts: 1, retryAtMs: null, reply: null });
-  state.outbox.push({ kind: "publish", message, messageId: null });
-}
-
-/** Sends again what has waited past its next hedge. */
-export function hedge(state: ProxyState, parts: ReadonlyMap<string, ReadPart>, now: Now): void {
-  for (const part of parts.values()) {
-    if (part.reply !== null) continue;
-    const waitedMs = now.monotonicMs - part.firstSentAtMs;
-    const later = (part.attempts - hedgesAfterMs.length) * resendAfterMs;
-    const dueMs = hedgesAfterMs[part.attempts - 1] ?? later;
-    const isRetry = part.retryAtMs !== null && now.monotonicMs >= part.retryAtMs;
-    if (isRetry || waitedMs >= dueMs) sendAgain(state, part);
-  }
-}
-
-function sendAgain(state: ProxyState, part: ReadPart): void {
-  part.message = { ...part.message, attempt: part.attempts };
-  part.attempts += 1;
-  part.retryAtMs = null;
-  state.outbox.push({ kind: "publish", message: part.message, messageId: null });
-}
-
-/** True when the part has its answer now. A failure that may pass is asked again, a few times. */
-export function applyReadReply(part: ReadPart, reply: DecodedReply, now: Now): boolean {
-  if (part.reply !== null) return false;
-  if (reply.failure?.retryable && part.attempts < attemptsMax) {
-    // At once would be just what a worker that has too much to do does not need.
-    part.retryAtMs ??= now.monotonicMs + retryPauseMs * part.attempts;
-    return false;
-  }
-  part.reply = reply;
-  return true;
 }
 
 export function failureOf(parts: ReadonlyMap<string, ReadPart>): ClientError | null {

@@ -8,6 +8,7 @@ import type { QueryChannelReply, SearchChannelReply } from "../../messages/reply
 import type { RowBatch } from "../../rows/columns.js";
 import type { CollectionSchema, Key } from "../../rows/schema.js";
 import type { Effect } from "../../system/actor.js";
+import { copiesAtOnce } from "./asking.js";
 import type { ChannelLoad } from "./pacing.js";
 
 export interface ProxySettings {
@@ -53,6 +54,7 @@ export type DecodedReply = ReadReply & { readonly batch: RowBatch | null };
 export interface ReadPart {
   message: QueryMessage;
   readonly firstSentAtMs: number;
+  sentAtMs: number;
   attempts: number;
   /** After a failure that may pass: when it is asked again, monotonic ms. */
   retryAtMs: number | null;
@@ -123,6 +125,8 @@ export interface ProxyState {
   readonly loads: Map<string, ChannelLoad>;
   /** Writes that wait until data workers have caught up. */
   readonly paced: Set<string>;
+  /** How many parts of reads may be sent a second time before more are answered. */
+  copiesLeft: number;
   /** Requests that wait for a collection's record, by its key. */
   readonly awaited: Map<string, string[]>;
   oracle: { timestamp: bigint; readAtMs: number } | null;
@@ -144,6 +148,7 @@ export function initialState(settings: ProxySettings): ProxyState {
     collections: new Map(),
     loads: new Map(),
     paced: new Set(),
+    copiesLeft: copiesAtOnce,
     awaited: new Map(),
     oracle: null,
     oracleAskedAtMs: Number.NEGATIVE_INFINITY,
