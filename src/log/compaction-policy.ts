@@ -1,32 +1,83 @@
-// Chooses which neighbouring segments to merge, and which to rewrite because many rows are dead.
+// Chooses which neighbouring segments to compact: those with many dead rows first, then small ones.
 import type { ManifestSegment } from "../storage/manifest.js";
 
-/** Merging this many at a time keeps each row's rewrites logarithmic in the number of segments. */
+/** Merging so many at a time keeps each row's rewrites logarithmic in the number of segments. */
 const segmentsPerMerge = 4;
+/** A backlog is worked off in few steps, and each of them stays short. */
+const inputsMax = 16;
 const deadShareMax = 0.2;
 const tierFactor = 4;
 const smallestTierBytes = 1024 * 1024;
 
-/** The ids of the segments to compact together, neighbours in log order; none: nothing to do. */
+type DeadRows = ReadonlyMap<string, number>;
+
+/**
+ * The segments to compact together, neighbours in log order; none: nothing to do. Under constant
+ * replacing every segment soon has dead rows: were each rewritten alone, none would ever be merged.
+ */
 export function chooseCompaction(
   segments: readonly ManifestSegment[],
-  deadRows: ReadonlyMap<string, number>,
+  deadRows: DeadRows,
   mergeBytes: number,
 ): readonly ManifestSegment[] {
-  const withDead = segments.find(
-    (segment) => (deadRows.get(segment.id) ?? 0) > segment.rowCount * deadShareMax,
-  );
-  if (withDead !== undefined) return [withDead];
+  const worst = segmentWithMostDead(segments, deadRows);
+  if (worst !== -1) return grownRun(segments, worst, deadRows, mergeBytes);
   for (let start = 0; start + segmentsPerMerge <= segments.length; start++) {
     const run = segments.slice(start, start + segmentsPerMerge);
     const bytes = run.reduce((sum, segment) => sum + segment.object.bytes, 0);
-    const tiers = new Set(run.map((segment) => tierOf(segment.object.bytes)));
+    const tiers = new Set(run.map(tierOf));
     if (tiers.size === 1 && bytes <= mergeBytes) return run;
   }
   return [];
 }
 
+function segmentWithMostDead(segments: readonly ManifestSegment[], deadRows: DeadRows): number {
+  let worst = -1;
+  let most = 0;
+  for (const [at, segment] of segments.entries()) {
+    const dead = deadRows.get(segment.id) ?? 0;
+    if (!isHalfDead(segment, deadRows) || dead <= most) continue;
+    worst = at;
+    most = dead;
+  }
+  return worst;
+}
+
+/** With neighbours that want compacting too, as long as what lives of them makes one segment. */
+function grownRun(
+  segments: readonly ManifestSegment[],
+  at: number,
+  deadRows: DeadRows,
+  mergeBytes: number,
+): readonly ManifestSegment[] {
+  const first = segments[at] as ManifestSegment;
+  const isWanted = (segment: ManifestSegment) =>
+    isHalfDead(segment, deadRows) || tierOf(segment) === tierOf(first);
+  let bytes = livingBytes(first, deadRows);
+  let from = at;
+  let to = at + 1;
+  const takes = (segment: ManifestSegment | undefined): boolean => {
+    if (segment === undefined || to - from >= inputsMax || !isWanted(segment)) return false;
+    const more = livingBytes(segment, deadRows);
+    if (bytes + more > mergeBytes) return false;
+    bytes += more;
+    return true;
+  };
+  while (takes(segments[to])) to += 1;
+  while (takes(segments[from - 1])) from -= 1;
+  return segments.slice(from, to);
+}
+
+function isHalfDead(segment: ManifestSegment, deadRows: DeadRows): boolean {
+  return (deadRows.get(segment.id) ?? 0) > segment.rowCount * deadShareMax;
+}
+
+function livingBytes({ id, rowCount, object }: ManifestSegment, deadRows: DeadRows): number {
+  const dead = Math.min(rowCount, deadRows.get(id) ?? 0);
+  return rowCount === 0 ? 0 : object.bytes * (1 - dead / rowCount);
+}
+
 /** Segments of one tier are within a factor of four of each other. */
-function tierOf(bytes: number): number {
-  return Math.max(0, Math.ceil(Math.log(bytes / smallestTierBytes) / Math.log(tierFactor)));
+function tierOf({ object }: ManifestSegment): number {
+  return Math.max(0, Math.ceil(Math.log(object.bytes / smallestTierBytes) / Math.log(tierFactor)));
 }
