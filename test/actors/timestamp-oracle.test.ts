@@ -5,6 +5,7 @@ import { timestampOracle } from "../../src/actors/timestamp-oracle.js";
 import { fromMs, hybrid, logicalMax, toMs } from "../../src/log/timestamp.js";
 import { AllocateTimestamp } from "../../src/messages/command.js";
 import { encodeRecord, leaderRecord, parseRecord } from "../../src/messages/records.js";
+import { TimestampReply } from "../../src/messages/reply.js";
 import type { Effect, Now, Outcome } from "../../src/system/actor.js";
 import { type Node, randomFrom, World } from "./world.js";
 
@@ -211,9 +212,12 @@ function disturb(world: World, node: Node, random: () => number): void {
   }
 }
 
-/** Whoever hands out a timestamp is the leader on record at that moment. */
+/**
+ * Whoever hands out a timestamp is the leader on record at that moment. Word that the role is free
+ * may come when another has it already.
+ */
 function expectLeader(world: World, node: Node, effect: Effect): void {
-  if (effect.kind !== "publish") return;
+  if (effect.kind !== "publish" || effect.message.kind !== TimestampReply.kind) return;
   const stored = world.metadata.get("leaders.oracle");
   const parsed = stored === undefined ? null : parseRecord(leaderRecord, stored.value);
   expect(parsed?.ok && parsed.record.incarnation).toBe(node.incarnation);
