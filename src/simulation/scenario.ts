@@ -52,6 +52,8 @@ export interface Scenario {
   readonly unflushedBytesMax: number;
   /** Collections are dropped and created again while clients use them. */
   readonly dropsCollections: boolean;
+  /** At least between two drops; left out: three seconds. */
+  readonly dropPauseMs?: number;
   /** Their settings are altered. */
   readonly altersCollections?: boolean;
   /** How many replicas they are to have is altered. */

@@ -96,7 +96,8 @@ export class Workload {
 
   #dropLater(): void {
     const { world, gateway } = this.#tools;
-    world.after(3_000 + world.random.next() * 8_000, () => {
+    const pauseMs = world.scenario.dropPauseMs ?? 3_000;
+    world.after(pauseMs + (world.random.next() * 8 * pauseMs) / 3, () => {
       if (this.isOver) return;
       const drop = {
         name: collection,

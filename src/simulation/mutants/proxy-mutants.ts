@@ -67,7 +67,9 @@ export const commandAfterReconnect: Mutant = {
     ...scenario,
     workMs: 40_000,
     dropsCollections: true,
-    rates: { ...scenario.rates, pause: 2_000 },
+    dropPauseMs: 1_500,
+    replicas: 1,
+    rates: { ...scenario.rates, pause: 800, crash: 0, drain: 0, join: 0, metadataAway: 0 },
   }),
   beforeApply(outcome, { actor, state }) {
     if (actor !== "proxy") return;
