@@ -16,6 +16,8 @@ export interface HostSeen {
   readonly revision: number;
   /** How long the revision has stood still, of the time in which the watcher looked. */
   readonly silentMs: number;
+  /** At which look it had moved, monotonic ms; never, while it stands as at the first look. */
+  readonly movedAtMs: number;
 }
 
 export interface Hosts {
@@ -25,6 +27,9 @@ export interface Hosts {
   readonly wishes: Map<string, HostRecord>;
   lastListMs: number | null;
 }
+
+/** Sessions are written, and looked at, three times a TTL. */
+const lateAfterPart = 0.5;
 
 export function createHosts(ttlMs: number): Hosts {
   return { ttlMs, seen: new Map(), wishes: new Map(), lastListMs: null };
@@ -40,6 +45,7 @@ export function observeSessions(
   entries: readonly MetadataEntry[],
   monotonicMs: number,
 ): void {
+  const lookAtMs = hosts.lastListMs === null ? Number.NEGATIVE_INFINITY : monotonicMs;
   const sinceLast = hosts.lastListMs === null ? 0 : monotonicMs - hosts.lastListMs;
   const watchedMs = Math.min(sinceLast, hosts.ttlMs / 3);
   hosts.lastListMs = monotonicMs;
@@ -50,9 +56,11 @@ export function observeSessions(
     if (!parsed.ok) continue;
     const { host } = parsed.record;
     const last = before.get(host);
-    const silentMs = last?.revision === entry.revision ? last.silentMs + watchedMs : 0;
+    const isSame = last?.revision === entry.revision;
+    const silentMs = isSame ? last.silentMs + watchedMs : 0;
+    const movedAtMs = isSame ? last.movedAtMs : lookAtMs;
     const { key, revision } = entry;
-    hosts.seen.set(host, { key, session: parsed.record, revision, silentMs });
+    hosts.seen.set(host, { key, session: parsed.record, revision, silentMs, movedAtMs });
   }
 }
 
@@ -97,10 +105,14 @@ export function isLiving(hosts: Hosts, host: HostSeen): boolean {
   return host.silentMs < hosts.ttlMs;
 }
 
-/** Where a channel is served: what the hosts say of their own query workers. */
-export function servedChannels(hosts: Hosts): Set<string> {
+/**
+ * Where a channel is served: what the hosts say of their own query workers. `lately`: by hosts that
+ * were heard of lately, since the word of one that has died stands until its session goes.
+ */
+export function servedChannels(hosts: Hosts, { lately }: { lately: boolean }): Set<string> {
   const served = new Set<string>();
-  for (const { session } of hosts.seen.values()) {
+  for (const { session, movedAtMs } of hosts.seen.values()) {
+    if (lately && (hosts.lastListMs ?? 0) - movedAtMs > hosts.ttlMs * lateAfterPart) continue;
     for (const { actor, channel, phase } of session.actors) {
       if (actor !== "query-worker" || phase !== "serving" || channel === null) continue;
       served.add(servedName(channel, session.host));

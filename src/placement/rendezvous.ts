@@ -18,14 +18,14 @@ const slack = 1;
 /**
  * The hosts that should hold each channel, of those that live and stay. Holders among them stay;
  * free places go by rendezvous hashing to hosts below the even share; hosts too far above it pass
- * channels on. A living holder that is to go, be it with all that it has, stays beside its
- * successors until all of them are ready.
+ * channels on. A holder that is to go, be it with all that it has, stays beside its successors until
+ * all of them are ready, if it may.
  */
 export function place(
   holdings: readonly Holding[],
   hosts: readonly string[],
   isReady: IsReady,
-  living: ReadonlySet<string> = new Set(hosts),
+  mayStay: IsReady = (channel, host) => hosts.includes(host) && isReady(channel, host),
 ): Map<string, readonly string[]> {
   if (hosts.length === 0) return new Map(holdings.map((each) => [each.channel, each.holders]));
   const plan = createPlan(holdings, hosts);
@@ -33,7 +33,7 @@ export function place(
   for (const channel of plan.wanted.keys()) fill(plan, channel);
   rebalance(plan);
   return new Map(
-    holdings.map((each) => [each.channel, withLeavers(plan, each, { isReady, living })]),
+    holdings.map((each) => [each.channel, withLeavers(plan, each, { isReady, mayStay })]),
   );
 }
 
@@ -103,16 +103,14 @@ function rebalance(plan: Plan): void {
 function withLeavers(
   plan: Plan,
   holding: Holding,
-  { isReady, living }: { isReady: IsReady; living: ReadonlySet<string> },
+  { isReady, mayStay }: { isReady: IsReady; mayStay: IsReady },
 ): readonly string[] {
   const { channel, holders } = holding;
   const chosen = holdersOf(plan, channel);
   const staying = holders.filter((host) => chosen.has(host));
   const coming = [...chosen].filter((host) => !holders.includes(host));
   const isDone = [...chosen].every((host) => isReady(channel, host));
-  const leaving = holders.filter(
-    (host) => !isDone && !chosen.has(host) && living.has(host) && isReady(channel, host),
-  );
+  const leaving = holders.filter((host) => !isDone && !chosen.has(host) && mayStay(channel, host));
   return [...staying, ...coming, ...leaving];
 }
 

@@ -74,5 +74,15 @@ it("served is what a query worker says it serves", () => {
   ];
   const hosts = createHosts(ttlMs);
   observeSessions(hosts, [entry("a", 1, { actors })], 0);
-  expect(servedChannels(hosts)).toEqual(new Set([servedName("c-0", "a")]));
+  const said = () => servedChannels(hosts, { lately: false });
+  const saidLately = () => servedChannels(hosts, { lately: true });
+  const serving = new Set([servedName("c-0", "a")]);
+  // Nobody knows how long it has stood there.
+  expect([said(), saidLately()]).toEqual([serving, new Set()]);
+  observeSessions(hosts, [entry("a", 2, { actors })], 100);
+  expect([said(), saidLately()]).toEqual([serving, serving]);
+  observeSessions(hosts, [entry("a", 2, { actors })], 100 + ttlMs / 2);
+  expect([said(), saidLately()]).toEqual([serving, serving]);
+  observeSessions(hosts, [entry("a", 2, { actors })], 101 + ttlMs / 2);
+  expect([said(), saidLately()]).toEqual([serving, new Set()]);
 });

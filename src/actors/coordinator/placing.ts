@@ -86,14 +86,17 @@ function placeAll(
   holdings: readonly Holding[],
 ): Map<string, readonly string[]> {
   const hosts = stayingHosts(state.hosts, role);
-  const served = servedChannels(state.hosts);
-  const isReady = (channel: string, host: string) =>
+  const living = new Set(livingHosts(state.hosts, role));
+  const servedBy = (served: ReadonlySet<string>) => (channel: string, host: string) =>
     role === "data" || served.has(servedName(channel, host));
+  const serves = servedBy(servedChannels(state.hosts, { lately: false }));
+  const isReady = servedBy(servedChannels(state.hosts, { lately: true }));
+  const mayStay = (channel: string, host: string) => living.has(host) && serves(channel, host);
   const most = Math.max(0, ...holdings.map((holding) => holding.wanted));
   const missing = most > hosts.length && holdings.length > 0;
   const cause = `hosts with the role ${role}: ${most} wanted, ${hosts.length} live`;
   state.placementCauses[role] = missing ? cause : null;
-  return place(holdings, hosts, isReady, new Set(livingHosts(state.hosts, role)));
+  return place(holdings, hosts, isReady, mayStay);
 }
 
 /** One that cannot be read differs too: all that it can say is said anew. */
