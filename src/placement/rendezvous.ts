@@ -18,8 +18,8 @@ const slack = 1;
 /**
  * The hosts that should hold each channel, of those that live and stay. Holders among them stay;
  * free places go by rendezvous hashing to hosts below the even share; hosts too far above it pass
- * channels on. A holder that is to go, be it with all that it has, stays beside its successors until
- * all of them are ready, if it may.
+ * channels on. A holder that is to go, be it with all that it has, stays beside its successors
+ * until all of them are ready, if it may.
  */
 export function place(
   holdings: readonly Holding[],

@@ -8,8 +8,9 @@ import type { World } from "./world.js";
 /** A replica that is busy or far away falls behind the others, seldom behind two purges. */
 function lagMs(world: World): number {
   if (!world.strikes("followerLags")) return 0;
-  const { random } = world;
-  return random.next() * (random.chance(0.1) ? 2 * timings.duplicateWindowMs : 3_000);
+  const { random, scenario } = world;
+  const isLong = random.chance(scenario.longLags ?? 0.1);
+  return random.next() * (isLong ? 2 * timings.duplicateWindowMs : 3_000);
 }
 
 export class LogFollower {

@@ -54,6 +54,8 @@ export interface Scenario {
   readonly dropsCollections: boolean;
   /** At least between two drops; left out: three seconds. */
   readonly dropPauseMs?: number;
+  /** The share of lags in which a log may be purged past its reader; left out: a tenth. */
+  readonly longLags?: number;
   /** Their settings are altered. */
   readonly altersCollections?: boolean;
   /** How many replicas they are to have is altered. */

@@ -4,6 +4,7 @@ import type { QueryWorkerState } from "../../actors/query-worker/state.js";
 import { toMs } from "../../log/timestamp.js";
 import type { Mutant } from "../mutant.js";
 import type { Scenario } from "../scenario.js";
+import { noRates } from "../scenario.js";
 
 /** RELIABILITY 10.5: what was acknowledged after the barrier was sent is missing. */
 export const joinBarrierInFlight: Mutant = {
@@ -54,9 +55,15 @@ export const noHoleCheck: Mutant = {
     ...scenario,
     workMs: 45_000,
     clients: 4,
+    shards: 1,
     replicas: 2,
     sealAgeMs: 800,
-    odds: { ...scenario.odds, followerLags: 0.1 },
+    asOfWindowMs: 0,
+    dropsCollections: false,
+    unflushedBytesMax: 2 ** 30,
+    longLags: 0.9,
+    rates: noRates,
+    odds: { ...scenario.odds, followerLags: 0.05 },
   }),
   host: { skipsHoles: true },
   beforeApply(outcome, { state }) {
