@@ -30,7 +30,7 @@ import { decideCommand, isDropWaiting, keyOfCommand } from "./coordinator/comman
 import { applyDrainRead, applyDrainWritten, decideDrain } from "./coordinator/draining.js";
 import { applyFormat, decideFormat } from "./coordinator/formats.js";
 import { applyBeat, applyListed, decideLists, lookAtHosts } from "./coordinator/listing.js";
-import { applyChannelsListed, applyNamesListed } from "./coordinator/orphan-channels.js";
+import { applyListOfOrphans, applyNames } from "./coordinator/orphans.js";
 import { decidePlacement } from "./coordinator/placing.js";
 import {
   type CollectionCommand,
@@ -42,7 +42,7 @@ import {
   type Purpose,
   retryMs,
 } from "./coordinator/state.js";
-import { applyMarksListed, applySweepListed, decideSweep } from "./coordinator/sweeping.js";
+import { applyMarksListed, decideSweep } from "./coordinator/sweeping.js";
 import { announceCollection, applyWork, decideWork, trackWork } from "./coordinator/works.js";
 
 const commands = [CreateCollection, DropCollection, AlterCollection, DrainHost];
@@ -126,21 +126,18 @@ function applyExpected(
       return applyFormat(state, purpose.value, outcome, now);
     case "work":
       return applyWork(state, purpose.work, purpose.item, outcome, now);
-    case "sweep-objects":
-      if (outcome.kind === "ObjectsListed") applySweepListed(state, outcome.result);
-      return;
     case "sweep-marks":
       if (outcome.kind !== "MetadataListed" || !outcome.result.ok) return;
       return applyMarksListed(state, outcome.result.entries, now);
-    case "sweep-removal":
-      state.sweep.running -= 1;
+    case "orphan-list":
+      if (outcome.kind !== "ObjectsListed" && outcome.kind !== "ChannelsListed") return;
+      return applyListOfOrphans(state, outcome);
+    case "orphan-names":
+      if (outcome.kind === "MetadataListed") applyNames(state, purpose, outcome.result);
       return;
-    case "sweep-channels":
-      if (outcome.kind === "ChannelsListed") applyChannelsListed(state, outcome.result);
+    case "orphan-removal":
+      state.sweep.orphans.running -= 1;
       return;
-    case "sweep-names":
-      if (outcome.kind !== "MetadataListed") return;
-      return applyNamesListed(state, purpose.channels, outcome.result);
     case "sweep-record":
       return;
   }

@@ -36,7 +36,7 @@ function segmentWithMostDead(segments: readonly ManifestSegment[], deadRows: Dea
   let most = 0;
   for (const [at, segment] of segments.entries()) {
     const dead = deadRows.get(segment.id) ?? 0;
-    if (!isHalfDead(segment, deadRows) || dead <= most) continue;
+    if (!hasManyDead(segment, deadRows) || dead <= most) continue;
     worst = at;
     most = dead;
   }
@@ -52,7 +52,7 @@ function grownRun(
 ): readonly ManifestSegment[] {
   const first = segments[at] as ManifestSegment;
   const isWanted = (segment: ManifestSegment) =>
-    isHalfDead(segment, deadRows) || tierOf(segment) === tierOf(first);
+    hasManyDead(segment, deadRows) || tierOf(segment) === tierOf(first);
   let bytes = livingBytes(first, deadRows);
   let from = at;
   let to = at + 1;
@@ -68,7 +68,7 @@ function grownRun(
   return segments.slice(from, to);
 }
 
-function isHalfDead(segment: ManifestSegment, deadRows: DeadRows): boolean {
+function hasManyDead(segment: ManifestSegment, deadRows: DeadRows): boolean {
   return (deadRows.get(segment.id) ?? 0) > segment.rowCount * deadShareMax;
 }
 

@@ -16,7 +16,7 @@ import {
 } from "../../messages/records.js";
 import { createHosts, type Hosts } from "../../placement/hosts.js";
 import { createLeadership, type Leadership } from "../../placement/leadership.js";
-import type { DeliveryId, Effect, MetadataEntry } from "../../system/actor.js";
+import type { DeliveryId, Effect, MetadataEntry, Outcome } from "../../system/actor.js";
 import { type Cell, emptyCell } from "./cells.js";
 
 export interface CoordinatorSettings {
@@ -80,25 +80,26 @@ export interface Work {
   retryAtMs: number;
 }
 
-/** Logs that belong to no collection. */
-export interface OrphanChannels {
-  /** Those that no record named when they were looked through before. */
+/** Objects and logs that belong to no collection. */
+export interface Orphans {
+  /** What came of the lists of a sweep that is under way. */
+  listing: {
+    objects: Extract<Outcome, { kind: "ObjectsListed" }>["result"] | null;
+    channels: Extract<Outcome, { kind: "ChannelsListed" }>["result"] | null;
+  } | null;
+  /** Ids that no record named at the last sweep. */
   unnamedBefore: ReadonlySet<string>;
-  todo: string[];
+  todo: ({ kind: "deleteObject"; key: string } | { kind: "removeChannel"; channel: string })[];
+  running: number;
 }
 
-/** What is deleted because no collection owns it. */
+/** What is cleared away now and then. */
 export interface Sweep {
   /** Null until the records are known. */
   nextAtMs: number | null;
   /** When sessions are looked through for hosts that are gone, monotonic ms. */
   sessionsAtMs: number;
-  listing: boolean;
-  todo: string[];
-  running: number;
-  /** Ids that no record named at the last sweep. */
-  unnamedBefore: ReadonlySet<string>;
-  readonly orphans: OrphanChannels;
+  readonly orphans: Orphans;
 }
 
 export type ListName = "assignments" | "collections" | "sessions" | "hosts";
@@ -112,11 +113,9 @@ export type Purpose =
   | { for: "drain"; command: DrainCommand }
   | { for: "format"; value: FormatRecord | null }
   | { for: "work"; work: Work; item: string }
-  | { for: "sweep-objects" }
-  /** Of an object, or of a log. */
-  | { for: "sweep-removal" }
-  | { for: "sweep-channels" }
-  | { for: "sweep-names"; channels: readonly string[] }
+  | { for: "orphan-list" }
+  | { for: "orphan-names"; keys: readonly string[]; channels: readonly string[] }
+  | { for: "orphan-removal" }
   | { for: "sweep-marks" }
   | { for: "sweep-record" };
 
@@ -183,11 +182,7 @@ export function initialState(settings: CoordinatorSettings): CoordinatorState {
     sweep: {
       nextAtMs: null,
       sessionsAtMs: 0,
-      listing: false,
-      todo: [],
-      running: 0,
-      unnamedBefore: new Set(),
-      orphans: { unnamedBefore: new Set(), todo: [] },
+      orphans: { listing: null, unnamedBefore: new Set(), todo: [], running: 0 },
     },
     pending: new Map(),
     timers: { beat: null, extend: null },

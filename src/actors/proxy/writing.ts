@@ -5,7 +5,7 @@ import { messageIdOf } from "../../contract/request-id.js";
 import type { AnyMessage } from "../../messages/catalogue.js";
 import { RowsDeleted, RowsInserted, RowsUpserted } from "../../messages/wal.js";
 import { autoId } from "../../rows/auto-id.js";
-import { keysOf, type RowBatch } from "../../rows/columns.js";
+import { keysOf } from "../../rows/columns.js";
 import { encodeRowBatch } from "../../rows/row-batch-codec.js";
 import { rowsToBatch } from "../../rows/row-validation.js";
 import { readKeys } from "../../rows/scalar-value.js";
@@ -63,29 +63,14 @@ export function startInsert(
   }
   request.work = work;
   for (const { shard, batch, rows, message } of messages) {
-    addPart(work, message.channel, shard, batch, rows.byteLength);
+    const { channel } = message;
+    addPart(work, { channel, shard, rows: batch.count, deleted: 0, bytes: rows.byteLength });
     append(state, request, call, message, rows, now);
   }
 }
 
-function addPart(
-  work: WriteWork,
-  channel: string,
-  shard: number,
-  { count: rows }: RowBatch,
-  bytes: number,
-): void {
-  work.parts.set(channel, { channel, shard, rows, bytes, acknowledged: null, deleted: 0 });
-}
-
-function addDeletes(
-  work: WriteWork,
-  channel: string,
-  shard: number,
-  deleted: number,
-  bytes: number,
-): void {
-  work.parts.set(channel, { channel, shard, rows: 0, bytes, acknowledged: null, deleted });
+function addPart(work: WriteWork, part: Omit<WritePart, "acknowledged">): void {
+  work.parts.set(part.channel, { ...part, acknowledged: null });
 }
 
 export function startDeleteByIds(
@@ -121,7 +106,7 @@ export function startDeleteByIds(
   const work: WriteWork = { kind: "write", call, keys: read.keys, parts: new Map() };
   request.work = work;
   for (const { channel, shard, keys, message, body } of entries) {
-    addDeletes(work, channel, shard, keys.length, body.byteLength);
+    addPart(work, { channel, shard, rows: 0, deleted: keys.length, bytes: body.byteLength });
     append(state, request, call, message, body, now);
   }
 }
@@ -151,7 +136,7 @@ export function startDeleteOfFound(
   }
   request.work = work;
   found.forEach(({ channel, shard, keys }, place) => {
-    addDeletes(work, channel, shard, keys.length, sizes[place] ?? 0);
+    addPart(work, { channel, shard, rows: 0, deleted: keys.length, bytes: sizes[place] ?? 0 });
     const message = messages[place];
     if (message) append(state, request, call, message, call.filter ?? "", now);
   });
