@@ -32,7 +32,8 @@ export class RedisLink {
   readonly #breaker;
   #inFlight = 0;
 
-  constructor(url: string, timing: RedisTiming = timingDefault) {
+  /** `keysBegin`: what keeps the keys apart from those of others in the same Redis. */
+  constructor(url: string, timing: RedisTiming = timingDefault, keysBegin = "") {
     this.#timing = timing;
     this.#breaker = circuitBreaker(
       handleWhen((error) => !(error instanceof ReplyError)),
@@ -42,6 +43,7 @@ export class RedisLink {
       },
     );
     this.#redis = new Redis(url, {
+      keyPrefix: keysBegin,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,

@@ -14,7 +14,7 @@ export function sealedCache(
   cache: Cache,
   { name, secret, ttlMs }: { name: string; secret: string; ttlMs: number },
 ): SealedCache {
-  const placeOf = (key: string) => `elanus:${name}:${key}`;
+  const placeOf = (key: string) => `${name}:${key}`;
   return {
     async get(key) {
       const stored = await cache.get(placeOf(key));

@@ -75,7 +75,7 @@ const configurationSchema = z.strictObject({
   etcdPassword: z.string().optional(),
   /** A file in PEM. */
   etcdCa: z.string().optional(),
-  /** Its keys in etcd begin with `elanus/<name>/`. */
+  /** Its keys in etcd and in Redis begin with it, behind `elanus`. */
   clusterName: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, "letters, digits, '-' and '_', at most 64")
@@ -219,9 +219,9 @@ export function objectStoreOf(configuration: Configuration): ObjectStoreLocation
 
 /** Null: no cache. Throws a `ConfigurationError` when the secret is missing. */
 export function sharedCacheOf(configuration: Configuration): SharedCacheSettings | null {
-  const { cacheUrl: url, cacheSecret: secret } = configuration;
+  const { clusterName: cluster, cacheUrl: url, cacheSecret: secret } = configuration;
   if (url === undefined) return null;
-  if (secret !== undefined) return { url, secret };
+  if (secret !== undefined) return { cluster, url, secret };
   const hint = "set ELANUS_CACHE_SECRET to the same text of 16 or more characters on every host";
   throw new ConfigurationError(`--cache-url needs a secret, or anybody's answers count: ${hint}`);
 }

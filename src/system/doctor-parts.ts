@@ -77,7 +77,7 @@ export async function inspectCache(settings: SharedCacheSettings | null): Promis
   try {
     const startedAtMs = performance.now();
     while (performance.now() - startedAtMs < cacheWithinMs) {
-      const count = await cache.counters.add("elanus:doctor", 1, 1_000);
+      const count = await cache.counters.add("doctor", 1, 1_000);
       if (count !== undefined) return { level: "ok", subject, text: `${where} counts`, fix: null };
       await delay(cachePollMs);
     }

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { bulkhead } from "cockatiel";
 import type { SealedCache } from "../storage/sealed-cache.js";
-import type { Effect, LogEntry, Outcome } from "./actor.js";
+import type { Effect, LogEntry, Outcome, Unavailable } from "./actor.js";
 import type { Bus } from "./bus.js";
 import type { ClientReply } from "./client-request.js";
 import type { ComputeJob, ComputeResult } from "./compute.js";
@@ -254,8 +254,10 @@ export class EffectRunner {
 
   async #listChannels(id: string): Promise<Outcome> {
     const listed = await listLogs(this.#ports.bus.link);
-    const result = listed.ok ? { ok: true as const, channels: listed.value } : doneOr(listed);
-    return { kind: "ChannelsListed", id, result } as Outcome;
+    const result = listed.ok
+      ? ({ ok: true, channels: listed.value } as const)
+      : unavailable(listed);
+    return { kind: "ChannelsListed", id, result };
   }
 
   async #purge(channel: string, through: number): Promise<void> {
@@ -314,6 +316,9 @@ export class EffectRunner {
 }
 
 function doneOr(result: ApiResult<unknown>) {
-  if (result.ok) return { ok: true } as const;
-  return { ok: false, reason: "unavailable", detail: result.detail } as const;
+  return result.ok ? ({ ok: true } as const) : unavailable(result);
+}
+
+function unavailable({ detail }: { readonly detail: string }): Unavailable {
+  return { ok: false, reason: "unavailable", detail };
 }

@@ -19,17 +19,10 @@ export interface FormatWatchSettings {
 
 export class FormatWatch {
   readonly #settings: FormatWatchSettings;
-  #current: number;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(settings: FormatWatchSettings) {
     this.#settings = settings;
-    this.#current = settings.formats.min;
-  }
-
-  /** The newest that writers may use: every host reads it. */
-  get current(): number {
-    return this.#current;
   }
 
   /** Call when the session is written, for then no later raise leaves this host out. */
@@ -70,7 +63,6 @@ export class FormatWatch {
         `the cluster stores format ${format}: ${readsOf(formats)}; ${advice}`,
       );
     }
-    this.#current = format;
   }
 }
 

@@ -45,7 +45,7 @@ export class Quota {
   readonly #spendings = new Map<string, Spending>();
   readonly #timer: NodeJS.Timeout | null;
 
-  constructor(limits: QuotaLimits, counters: Counters | null, prefix = "elanus:quota") {
+  constructor(limits: QuotaLimits, counters: Counters | null, prefix = "quota") {
     this.#limits = limits;
     this.#counters = counters;
     this.#prefix = prefix;

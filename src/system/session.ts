@@ -111,7 +111,7 @@ export class Session {
   async #renew(): Promise<void> {
     const sentAtMs = performance.now();
     const actors = this.#settings.actors();
-    const phases = this.#phases();
+    const phases = this.#phases(actors);
     try {
       if (await this.#put(actors)) {
         this.#leaseUntilMs = sentAtMs + this.#settings.ttlMs * (1 - marginPart);
@@ -175,8 +175,7 @@ export class Session {
   }
 
   /** All that others should hear of soon. */
-  #phases(): string {
-    const actors = this.#settings.actors();
+  #phases(actors = this.#settings.actors()): string {
     const phases = actors.map(({ actor, channel, phase, cause }) => [actor, channel, phase, cause]);
     return JSON.stringify([phases, this.#drain]);
   }

@@ -3,6 +3,8 @@ import type { Counters } from "../storage/counters.js";
 import { type SealedCache, sealedCache } from "../storage/sealed-cache.js";
 
 export interface SharedCacheSettings {
+  /** Several clusters may share a Redis: their keys begin with `elanus:<cluster>:`. */
+  readonly cluster: string;
   /** `redis://[user:password@]host:port[/database]`, or `rediss:` with TLS. */
   readonly url: string;
   /** The same on all hosts of the cluster: it tells our values from others'. */
@@ -19,10 +21,14 @@ export interface SharedCache {
 const resultTtlMs = 300_000;
 
 /** Does not wait for a connection. */
-export async function openSharedCache({ url, secret }: SharedCacheSettings): Promise<SharedCache> {
+export async function openSharedCache({
+  cluster,
+  url,
+  secret,
+}: SharedCacheSettings): Promise<SharedCache> {
   // Loaded only where it is used.
   const { RedisLink, redisCache, redisCounters } = await import("../storage/cache-redis.js");
-  const link = new RedisLink(url);
+  const link = new RedisLink(url, undefined, `elanus:${cluster}:`);
   const results = sealedCache(redisCache(link), { name: "search", secret, ttlMs: resultTtlMs });
   return { results, counters: redisCounters(link), close: () => link.close() };
 }

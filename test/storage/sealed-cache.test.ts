@@ -43,9 +43,9 @@ it("takes what others put under its keys for nothing", async () => {
   await sealed.set("a", new Uint8Array([1]));
   await sealed.set("b", new Uint8Array([2]));
   expect(await sealed.get("a")).toEqual(new Uint8Array([1]));
-  await cache.set("elanus:n:a", (await cache.get("elanus:n:b")) as Uint8Array, 60_000);
+  await cache.set("n:a", (await cache.get("n:b")) as Uint8Array, 60_000);
   expect(await sealed.get("a")).toBeUndefined();
-  await cache.set("elanus:n:b", new Uint8Array([2]), 60_000);
+  await cache.set("n:b", new Uint8Array([2]), 60_000);
   expect(await sealed.get("b")).toBeUndefined();
   const other = sealedCache(cache, { name: "m", secret, ttlMs: 60_000 });
   expect(await other.get("b")).toBeUndefined();

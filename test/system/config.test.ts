@@ -127,7 +127,9 @@ describe("configuration", () => {
     expect(sharedCacheOf(load())).toBe(null);
     const secret = "sixteen or more characters";
     const environment = { ELANUS_CACHE_SECRET: secret };
-    expect(sharedCacheOf(load({ cacheUrl }, environment))).toEqual({ url: cacheUrl, secret });
+    expect(sharedCacheOf(load({ cacheUrl }, environment))).toEqual({
+      ...{ cluster: "default", url: cacheUrl, secret },
+    });
     expect(() => sharedCacheOf(load({ cacheUrl }))).toThrow(/^--cache-url .*ELANUS_CACHE_SECRET/);
     expect(() => load({}, { ELANUS_CACHE_SECRET: "short" })).toThrow(/^ELANUS_CACHE_SECRET: /);
     expect(() => load({ cacheUrl: "http://x" })).toThrow(/^--cache-url: /);

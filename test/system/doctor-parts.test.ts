@@ -7,7 +7,7 @@ const secret = "0123456789abcdef";
 
 it("tells a Redis that answers from one that does not", async () => {
   const redis = await startTestRedis();
-  const settings = { url: redis.server.endpoint, secret };
+  const settings = { cluster: "default", url: redis.server.endpoint, secret };
   try {
     expect(await inspectCache(settings)).toMatchObject({ level: "ok", fix: null });
   } finally {

@@ -70,7 +70,7 @@ async function withRedis<Value>(use: (redis: Redis) => Promise<Value>): Promise<
   }
 }
 
-const cachedKeys = () => withRedis((redis) => redis.keys("elanus:search:*"));
+const cachedKeys = () => withRedis((redis) => redis.keys("elanus:*:search:*"));
 const cacheHits = () =>
   withRedis(async (redis) => Number(/keyspace_hits:(\d+)/.exec(await redis.info("stats"))?.[1]));
 
@@ -148,7 +148,7 @@ it("answers the same with the cache alive, emptied, poisoned and dead", async ()
 
 /** Gives every key another's value, whole and rightly sealed; one of them gets garbage. */
 async function poison(redis: Redis): Promise<number> {
-  const keys = await redis.keys("elanus:search:*");
+  const keys = await redis.keys("elanus:*:search:*");
   const values = await redis.mgetBuffer(keys);
   for (const [at, key] of keys.entries()) {
     const other = values[(at + 1) % values.length];
