@@ -1,5 +1,4 @@
 // `npm run chaos`: real processes are killed under load, and a ledger tells what came of it.
-import { setMaxListeners } from "node:events";
 import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError, Option } from "commander";
 import {
@@ -50,7 +49,6 @@ function settingsOf(options: Options): ChaosSettings {
 
 async function chaos(options: Options): Promise<number> {
   const aborter = new AbortController();
-  setMaxListeners(0, aborter.signal);
   void interruption().then((reason) => aborter.abort(reason));
   const display = options.json ? silent() : process.stderr.isTTY ? bar(options) : lines();
   const report = await runChaos({

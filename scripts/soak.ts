@@ -1,5 +1,4 @@
 // `npm run soak`: load with a kill now and then; whatever grows without end is a leak.
-import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
@@ -42,7 +41,6 @@ const gracesUntilOrphan = 3;
 
 async function soak({ minutes, profile, json: isJson = false }: Options): Promise<number> {
   const aborter = new AbortController();
-  setMaxListeners(0, aborter.signal);
   void interruption().then((reason) => aborter.abort(reason));
   const objectGraceMs = Math.max(graceMs.min, minutes * 60_000 * graceMs.shareOfRun);
   const samples: TimedSample[] = [];

@@ -1,5 +1,5 @@
 // A cluster for a measurement: the hosts of `elanus dev` with their default settings.
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Role } from "../../src/messages/records.js";
 import { loadConfiguration } from "../../src/system/config.js";
@@ -34,7 +34,7 @@ export async function startBenchCluster(
   { hosts, keep = false, untilReady = true }: ClusterOptions = {},
 ): Promise<BenchCluster> {
   const directory = directoryOf(name);
-  if (!keep || !existsSync(directory)) rmSync(directory, { recursive: true, force: true });
+  if (!keep) rmSync(directory, { recursive: true, force: true });
   const roles = hosts ?? loadConfiguration({ flags: {}, environment: {}, file: undefined }).hosts;
   const plans = roles.map((some, place) => ({ name: `host-${place + 1}`, roles: some }));
   const cluster = await startCluster({

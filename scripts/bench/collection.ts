@@ -1,9 +1,11 @@
 // A collection of the rows of a data set: made, filled, and waited for until it is indexed.
+
 import { setTimeout as delay } from "node:timers/promises";
 import type { Collection } from "../../src/client/collection.js";
 import type { ElanusClient } from "../../src/client/connect.js";
 import type { ChannelDescription, CollectionDescription } from "../../src/client/types.js";
 import { bucketOf, type DataSet, rowOf } from "./data-sets.js";
+import { nowUs } from "./run.js";
 import { processorSeconds } from "./usage.js";
 
 export interface CollectionPlan {
@@ -66,10 +68,6 @@ export function batchOf(set: DataSet, first: number, count: number) {
     const row = first + place;
     return { id: BigInt(row), bucket: bucketOf(row), vector: rowOf(set, row) };
   });
-}
-
-function nowUs(): number {
-  return Number(process.hrtime.bigint() / 1_000n);
 }
 
 /**

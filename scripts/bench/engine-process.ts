@@ -1,4 +1,5 @@
 // A process that runs one system under measurement and puts load on it, as its parent asks.
+
 import { mkdirSync } from "node:fs";
 import { type DataSet, readDataSet } from "./data-sets.js";
 import type {
@@ -16,6 +17,7 @@ import { elanus } from "./engines/elanus.js";
 import { lanceDb } from "./engines/lancedb.js";
 import { usearch } from "./engines/usearch.js";
 import { zvec } from "./engines/zvec.js";
+import { nowUs } from "./run.js";
 
 const engines: Readonly<Record<EngineName, () => Engine>> = {
   elanus,
@@ -125,9 +127,4 @@ async function loadOn(
     latenciesMs: Float64Array.from(latencies),
     windowUs: [startedAtUs, nowUs()],
   };
-}
-
-/** Of the clock that profiles are stamped with. */
-function nowUs(): number {
-  return Number(process.hrtime.bigint() / 1_000n);
 }

@@ -66,18 +66,30 @@ function figuresOf(latencies: readonly number[], share: number, perSecond: numbe
 /** By the clock, not by its answers: 1,000 rows a second. */
 async function streamRows(rows: Collection, set: DataSet, streamed: Streamed): Promise<void> {
   const startedAtMs = performance.now();
-  const flying = new Set<Promise<unknown>>();
-  while (!streamed.isDone) {
-    const first = loadedRows + (streamed.rows % 200_000);
-    const sending = rows.insert(batchOf(set, first, streamedBatch));
+  const flying = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  let batches = 0;
+  while (!streamed.isDone && failures.length === 0) {
+    const first = loadedRows + ((batches * streamedBatch) % 200_000);
+    const sending = rows
+      .insert(batchOf(set, first, streamedBatch))
+      .then(
+        () => {
+          streamed.rows += streamedBatch;
+        },
+        (failure: unknown) => {
+          failures.push(failure);
+        },
+      )
+      .finally(() => flying.delete(sending));
     flying.add(sending);
-    void sending.finally(() => flying.delete(sending)).catch(() => flying.delete(sending));
-    streamed.rows += streamedBatch;
-    const dueAtMs = startedAtMs + (streamed.rows / streamedBatch) * streamEveryMs;
+    batches += 1;
+    const dueAtMs = startedAtMs + batches * streamEveryMs;
     await delay(Math.max(0, dueAtMs - performance.now()));
     if (flying.size > 50) await Promise.race(flying);
   }
   await Promise.all(flying);
+  if (failures.length > 0) throw failures[0];
 }
 
 /** The keys are negative, so that no streamed row is one of them. */

@@ -16,6 +16,11 @@ export interface GroupResult {
   readonly windows?: readonly ProfileWindow[];
 }
 
+/** Of the clock that profiles are stamped with. */
+export function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1_000n);
+}
+
 export interface ProfileWindow {
   readonly name: string;
   readonly windowUs: readonly [number, number];

@@ -1,4 +1,5 @@
 // What a search costs as rows and shards grow.
+import { percentile } from "../quickstart/measuring.js";
 import { removeCluster, startBenchCluster } from "./cluster.js";
 import { createFor, fill, untilIndexed, untilQuiet } from "./collection.js";
 import { gloveRowsMax, readDataSet, readyDataSet } from "./data-sets.js";
@@ -93,8 +94,10 @@ function slope(measured: readonly Measured[]): Figure[] {
 }
 
 function medianRate(rates: readonly Rate[]): number {
-  const sorted = rates.map(({ vectorsPerSecond }) => vectorsPerSecond).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return percentile(
+    rates.map(({ vectorsPerSecond }) => vectorsPerSecond),
+    0.5,
+  );
 }
 
 function mean(values: readonly number[]): number {
@@ -119,8 +122,22 @@ function plotsOf(measured: readonly Measured[]): readonly Plot[] {
       x,
       y: { title: "milliseconds" },
       points: measured.flatMap(({ rowCount, shards, one }) => [
-        { series: `p50, ${seriesOf(shards)}`, x: rowCount, y: one[0]?.p50Ms ?? 0 },
-        { series: `p99, ${seriesOf(shards)}`, x: rowCount, y: one[0]?.p99Ms ?? 0 },
+        {
+          series: `p50, ${seriesOf(shards)}`,
+          x: rowCount,
+          y: percentile(
+            one.map(({ p50Ms }) => p50Ms),
+            0.5,
+          ),
+        },
+        {
+          series: `p99, ${seriesOf(shards)}`,
+          x: rowCount,
+          y: percentile(
+            one.map(({ p99Ms }) => p99Ms),
+            0.5,
+          ),
+        },
       ]),
     },
   ];

@@ -47,7 +47,7 @@ export async function startCrashCluster(seed: number): Promise<CrashCluster> {
     ],
     environment: { ELANUS_SESSION_TTL_MS: "1500" },
   });
-  const state = new RunState(seed);
+  const state = new RunState();
   const connect = () => cluster.connect({ timeoutMs });
   const client = await connect();
   await createCollections(client);

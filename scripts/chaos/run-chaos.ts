@@ -44,17 +44,14 @@ export async function runChaos(settings: ChaosSettings): Promise<ChaosReport> {
     ...(settings.hostScript === undefined ? {} : { hostScript: settings.hostScript }),
   });
   const run = new Run(settings, { cluster, proxies, directory });
-  try {
-    const report = await run.run();
-    if (!isClean(report)) return report;
-    await cluster.stop();
-    rmSync(directory, { recursive: true, force: true });
-    return { ...report, directory: null };
-  } finally {
+  const report = await run.run().finally(async () => {
     run.state.isOver = true;
     await cluster.stop();
     await proxies.stop();
-  }
+  });
+  if (!isClean(report)) return report;
+  rmSync(directory, { recursive: true, force: true });
+  return { ...report, directory: null };
 }
 
 interface Place {
@@ -74,7 +71,7 @@ class Run {
   #faultsFrom = 0;
 
   constructor(settings: ChaosSettings, place: Place) {
-    this.state = new RunState(settings.seed);
+    this.state = new RunState();
     this.#settings = settings;
     this.#cluster = place.cluster;
     this.#place = place;
@@ -106,7 +103,7 @@ class Run {
   async #strike(typed: ElanusClient, { spare, running }: Load): Promise<NemesisReport> {
     const { seed, only, spared, sessionTtlMs } = this.#settings;
     const aborter = new AbortController();
-    this.#settings.signal?.addEventListener("abort", () => aborter.abort());
+    const { signal = aborter.signal } = this.#settings;
     const prober = new Prober(this.state, spare);
     const standing = new Standing(this.#cluster, typed);
     const targets = targetsOf(this.#cluster, this.#place.proxies, { spared, sessionTtlMs });
@@ -119,7 +116,7 @@ class Run {
       untilWhole: (host) => standing.untilWhole(host),
       struck: (kind, kills) => this.#tell(kind, kills),
       pauseMs: this.#settings.pauseMs,
-      signal: aborter.signal,
+      signal: AbortSignal.any([signal, aborter.signal]),
     });
     // A load that broke off would let the faults go on for ever.
     running.catch(() => aborter.abort());

@@ -1,7 +1,6 @@
 // What the parts of a run share: its clock, its ledgers, what was found, and when it is over.
 import { randomUUID } from "node:crypto";
 import { ElanusError } from "../../src/client/elanus-error.js";
-import { createRandom, type Random } from "../../src/simulation/random.js";
 import { Findings } from "./findings.js";
 import { Gaps } from "./gaps.js";
 import { Ledger, type Write, type WriteKind } from "./ledger.js";
@@ -24,16 +23,11 @@ export class RunState {
   /** By kind and code: errors that the clients' retries did not mend. */
   readonly failedRequests = new Map<string, number>();
   readonly failures: Failure[] = [];
-  readonly random: Random;
   /** Reads that were answered and held against the ledger. */
   reads = 0;
   isOver = false;
   readonly #startedAt = performance.now();
   #writes = 0;
-
-  constructor(seed: number) {
-    this.random = createRandom(seed);
-  }
 
   now(): number {
     return performance.now() - this.#startedAt;

@@ -55,13 +55,14 @@ function undone(host: string): number {
 /** Until nothing is left. An interrupt leaves it as it is: the drain goes on without us. */
 async function follow(link: NatsLink, host: string, stops: boolean): Promise<number> {
   let shown = "";
-  let run: number | null = null;
+  // Not by its process id: in a container each run may have the same.
+  let run: string | null = null;
   for (;;) {
     const result = await readOverview(link);
     const now = result.ok ? result.overview.hosts.find((each) => each.host === host) : undefined;
-    run ??= now?.pid ?? null;
+    run ??= now?.startedAt ?? null;
     // Whoever watches over it may have started it again already.
-    const isGone = result.ok && now?.pid !== run;
+    const isGone = result.ok && now?.startedAt !== run;
     if (isGone || (now?.drain?.phase === "drained" && !stops)) {
       console.log(isGone ? `${host} has ended` : `nothing is left on ${host}: it may be stopped`);
       return 0;

@@ -1,4 +1,5 @@
 // Turns what a scenario has measured into figures and findings.
+import { percentile } from "../quickstart/measuring.js";
 import type { Audit } from "./ledger.js";
 import { type RequestKind, requestKinds, type Sample } from "./load.js";
 import { type Allowed, type Finding, noMoreThan } from "./scenario.js";
@@ -43,8 +44,7 @@ export function figuresOf(
   for (const { kind, error } of since) {
     if (error !== null) errors[`${kind}: ${error}`] = (errors[`${kind}: ${error}`] ?? 0) + 1;
   }
-  const times = since.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
-  const share = (part: number) => times[Math.floor(part * times.length)] ?? 0;
+  const times = since.map(({ tookMs }) => tookMs);
   const failedBefore = before.filter(({ error }) => error !== null).length;
   const slowestBeforeMs = slowest(before);
   return {
@@ -53,8 +53,8 @@ export function figuresOf(
     requests: since.length,
     byKind: requestKinds.map((kind) => figuresOfKind(kind, since)),
     errors,
-    p50Ms: share(0.5),
-    p99Ms: share(0.99),
+    p50Ms: percentile(times, 0.5),
+    p99Ms: percentile(times, 0.99),
     recoveryMs: Math.max(0, ...disturbed.map((sample) => endOf(sample) - struckAtMs)),
   };
 }

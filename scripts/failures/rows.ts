@@ -265,4 +265,5 @@ async function untilIndexed({ client }: Stage): Promise<void> {
     if (owners.length > 0 && owners.every(({ figures }) => figures.unindexed === 0)) return;
     await delay(searchEveryMs);
   }
+  throw new Error("segments are without an index a minute after the fault");
 }

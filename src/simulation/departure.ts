@@ -8,10 +8,10 @@ import {
   isToDrain,
   type Role,
   sessionKey,
-  sessionRecord,
 } from "../messages/records.js";
-import { UnavailableError } from "../storage/errors.js";
+import { createHosts, observeSessions, rolesOfStaying } from "../placement/hosts.js";
 import type { Host } from "./host.js";
+import { reached } from "./metadata-fake.js";
 import { timings } from "./scenario.js";
 
 /** What a host runs, as its departure sees it. */
@@ -32,9 +32,11 @@ export interface Departing {
 const lookEveryMs = 400;
 /** In which the word of the last change leaves the process that ends. */
 const lastWordMs = 300;
+const noRoles: ReadonlySet<Role> = new Set();
 
 export class Departure {
   readonly #of: Departing;
+  readonly #hosts = createHosts(timings.sessionTtlMs);
   progress: DrainProgress | null = null;
 
   constructor(departing: Departing) {
@@ -45,15 +47,25 @@ export class Departure {
     const { host } = this.#of;
     const { world } = host;
     host.reach(world.delay(), () => {
-      const seen = reached(() => ({
-        wish: world.metadata.read(hostKey(host.name)),
-        others: rolesOfOthers(host),
-      }));
+      const seen = reached(
+        () => ({
+          wish: world.metadata.read(hostKey(host.name)),
+          others: this.#rolesOfOthers(),
+        }),
+        null,
+      );
       if (seen === null) return;
       const wish = seen.wish === null ? null : decodeRecord(hostRecord, seen.wish.value);
       host.post(world.delay(), () => this.#follow(wish, seen.others));
     });
     host.post(lookEveryMs, () => this.look());
+  }
+
+  /** None until its own word can be read: of two that leave, each then sees the other's. */
+  #rolesOfOthers(): ReadonlySet<Role> {
+    const { name, now, world } = this.#of.host;
+    observeSessions(this.#hosts, world.metadata.list("sessions."), now.monotonicMs);
+    return this.#hosts.seen.get(name)?.session.drain ? rolesOfStaying(this.#hosts, name) : noRoles;
   }
 
   #follow(wish: HostRecord | null, others: ReadonlySet<Role>): void {
@@ -95,27 +107,5 @@ function sayGoodbye({ name, world }: Host): void {
   reached(() => {
     const session = world.metadata.read(sessionKey(name));
     return session === null ? null : world.metadata.write(session.key, null, session.revision);
-  });
-}
-
-/** The roles of all who live and stay. */
-function rolesOfOthers({ name, now, world }: Host): ReadonlySet<Role> {
-  const sessions = world.metadata
-    .list("sessions.")
-    .map(({ value }) => decodeRecord(sessionRecord, value));
-  if (!sessions.some(({ host, drain }) => host === name && drain)) return new Set();
-  const staying = sessions.filter(
-    ({ host, drain, renewedAtMs }) =>
-      host !== name && !drain && now.wallMs - renewedAtMs < timings.sessionTtlMs,
-  );
-  return new Set(staying.flatMap(({ roles }) => roles));
-}
-
-function reached<Value>(operation: () => Value): Value | null {
-  try {
-    return operation();
-  } catch (error) {
-    if (error instanceof UnavailableError) return null;
-    throw error;
-  }
+  }, null);
 }

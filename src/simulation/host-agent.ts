@@ -15,10 +15,10 @@ import {
   type SessionRecord,
   sessionKey,
 } from "../messages/records.js";
-import { UnavailableError } from "../storage/errors.js";
 import { entryBytesMax } from "../system/streams.js";
 import { Departure } from "./departure.js";
 import type { Host } from "./host.js";
+import { reached } from "./metadata-fake.js";
 import { type AnyActor, RunningActor } from "./running-actor.js";
 import { timings } from "./scenario.js";
 
@@ -239,13 +239,4 @@ export function startExtraWorker(host: Host, record: AssignmentRecord, forMs: nu
     if (host.actors.get(name) === actor) host.actors.delete(name);
     actor.stop();
   });
-}
-
-function reached<Value>(operation: () => Value, otherwise: Value): Value {
-  try {
-    return operation();
-  } catch (error) {
-    if (error instanceof UnavailableError) return otherwise;
-    throw error;
-  }
 }

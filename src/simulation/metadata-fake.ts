@@ -72,3 +72,13 @@ export class MetadataFake {
 function away(operation: string): UnavailableError {
   return new UnavailableError(operation, "simulated");
 }
+
+/** Of an operation on the store, or what stands in for it while the store is away. */
+export function reached<Value>(operation: () => Value, otherwise: Value): Value {
+  try {
+    return operation();
+  } catch (error) {
+    if (error instanceof UnavailableError) return otherwise;
+    throw error;
+  }
+}

@@ -35,7 +35,7 @@ const servedWithinMs = 45_000;
 const hostScript = fileURLToPath(new URL("../altered-host.js", import.meta.url));
 
 export class Stage {
-  readonly state = new RunState(1);
+  readonly state = new RunState();
   readonly cluster: Cluster;
   readonly directory: string;
   readonly client: ElanusClient;

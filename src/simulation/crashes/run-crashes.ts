@@ -39,7 +39,6 @@ export interface PairResult {
   /** The others, for a further run. */
   readonly open: readonly TouredPoint[];
   readonly violation: string | null;
-  readonly virtualMs: number;
 }
 
 /** No run comes to it: the tour ends before. */
@@ -49,7 +48,7 @@ const tourMsMax = 3_600_000;
 export async function runPairs({ seed, load, open, pairsMax }: PairJob): Promise<PairResult> {
   const tour = new PairTour(open, pairsMax);
   const scenario = { ...crashScenario(seed, load), workMs: tourMsMax };
-  const { violation, virtualMs } = await runSeed({ seed, scenario, crashes: tour });
+  const { violation } = await runSeed({ seed, scenario, crashes: tour });
   const told = violation === null ? null : `${violation} (the last pair began at ${tour.last})`;
-  return { pairs: tour.pairs, done: tour.done, open: tour.open, violation: told, virtualMs };
+  return { pairs: tour.pairs, done: tour.done, open: tour.open, violation: told };
 }
