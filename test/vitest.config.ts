@@ -1,9 +1,8 @@
-// Which tests run when: `unit` at every check, `integration` with `npm test`, `chaos` when asked for.
+// Which tests run when: `unit` at every check, `integration` with `npm test`.
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const integration = ["test/integration/**/*.test.ts"];
-const chaos = ["test/chaos/**/*.test.ts"];
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -14,7 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: [...integration, ...chaos],
+          exclude: integration,
           testTimeout: 30_000,
         },
       },
@@ -27,17 +26,6 @@ export default defineConfig({
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: "chaos",
-          include: chaos,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
-          testTimeout: 600_000,
           hookTimeout: 120_000,
         },
       },

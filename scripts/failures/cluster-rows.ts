@@ -1,7 +1,7 @@
 // The rows of the cluster profile: three nats-servers, etcd, S3 and Redis, of which one is away.
 import { setTimeout as delay } from "node:timers/promises";
 import { ElanusError } from "../../src/client/elanus-error.js";
-import { connectNats } from "../../src/system/nats.js";
+import { serverLeading } from "../cluster/stream-leader.js";
 import type { ServerProcess } from "../servers/server-process.js";
 import { createBulk } from "./bulk.js";
 import { collectionName } from "./ledger.js";
@@ -29,10 +29,7 @@ const natsLeaderKilled: Scenario = {
   allowed: { failed: 0, recoveryMs: 10_000 },
   async strike({ cluster, client, struck, repairing }) {
     const { channels } = await client.collection(collectionName).describe();
-    const leader = await leaderOf(`WAL_${channels[0]?.channel}`, cluster.natsUrl);
-    // Behind its name, a server has something by which no other passes for it.
-    const server = cluster.nats.find(({ name }) => leader.startsWith(`${name}-`));
-    if (server === undefined) throw new Error(`no server has the name of the leader, '${leader}'`);
+    const { server } = await serverLeading(cluster, `WAL_${channels[0]?.channel}`);
     struck();
     await server.kill();
     await delay(15_000);
@@ -119,18 +116,6 @@ export const clusterRows: readonly Scenario[] = [
 function partOf(server: ServerProcess | null): ServerProcess {
   if (server === null) throw new Error("the embedded profile has no such part");
   return server;
-}
-
-async function leaderOf(stream: string, natsUrl: string): Promise<string> {
-  const link = await connectNats({ servers: natsUrl, name: "failures", waitForServer: false });
-  try {
-    const asked = await link.request(`$JS.API.STREAM.INFO.${stream}`, Buffer.alloc(0));
-    if (asked.kind !== "ok") throw new Error(`${stream}: ${asked.kind} (${asked.detail})`);
-    const info = JSON.parse(Buffer.from(asked.message.body).toString("utf8"));
-    return String(info.cluster?.leader);
-  } finally {
-    await link.close();
-  }
 }
 
 /** A collection cannot be made now, and whoever asks is told so, and that it may pass. */

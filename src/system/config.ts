@@ -97,7 +97,8 @@ const configurationSchema = z.strictObject({
 export type Configuration = z.infer<typeof configurationSchema>;
 type Name = keyof Configuration;
 
-const environmentNames: Readonly<Record<Name, string>> = {
+/** What each setting is called in the environment. */
+export const environmentNames: Readonly<Record<Name, string>> = {
   natsUrl: "NATS_URL",
   natsCredentials: "NATS_CREDS",
   natsUser: "NATS_USER",

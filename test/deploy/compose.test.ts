@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { roles } from "../../src/messages/records.js";
-import { loadConfiguration } from "../../src/system/config.js";
+import { environmentNames, loadConfiguration } from "../../src/system/config.js";
 import { findNatsServer } from "../../src/system/nats-program.js";
 
 interface Service {
@@ -88,6 +88,27 @@ describe("the compose file", () => {
     expect(configuration.name).toBe(name);
     expect(configuration.replicas).toBe(3);
   });
+
+  it.each(hosts)(
+    "%s finds the parts that are declared, by names that are read",
+    (_name, service) => {
+      const foreign = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+      const known: readonly string[] = [...Object.values(environmentNames), ...foreign];
+      for (const name of Object.keys(service.environment ?? {})) expect(known).toContain(name);
+      const configuration = configurationOf(service);
+      expect(configuration).toMatchObject({
+        objectsUrl: "s3://elanus/cluster",
+        s3Region: "us-east-1",
+      });
+      const { natsUrl, metadataUrl, s3Endpoint, cacheUrl } = configuration;
+      const urls = [natsUrl, metadataUrl, s3Endpoint, cacheUrl].flatMap((url) =>
+        [url ?? []].flat(),
+      );
+      const machines = urls.flatMap((url) => url.split(",")).map((url) => new URL(url).hostname);
+      expect(machines).toHaveLength(8);
+      expect(Object.keys(compose.services)).toEqual(expect.arrayContaining(machines));
+    },
+  );
 
   it("runs each role on two hosts at least", () => {
     const running = hosts.flatMap(([, service]) => configurationOf(service).roles);

@@ -1,13 +1,23 @@
-// Redis under trouble: killed, frozen, emptied, full, and holding what it should not.
+// Redis against the contract of caches, and under trouble: killed, frozen, emptied, full, lying.
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Cache } from "../../src/storage/cache.js";
 import { type RedisLink, redisCache } from "../../src/storage/cache-redis.js";
+import { cacheContract } from "../contract/cache.js";
 import { startTestRedis, type TestRedis, untilReady } from "../contract/redis-server.js";
 
 const timing = { commandMs: 25, restMs: 300, failuresInARow: 3, silenceMs: 1_000 };
+/** So patient that a busy machine is not taken for a Redis that is away. */
+const patient = { commandMs: 5_000, restMs: 100, failuresInARow: 3, silenceMs: 10_000 };
 const hourMs = 3_600_000;
 const value = new Uint8Array([1, 2, 3]);
+
+cacheContract("Redis", async () => {
+  const own = await startTestRedis();
+  const patientLink = own.open(patient);
+  await untilReady(patientLink);
+  return { cache: redisCache(patientLink), close: own.close };
+});
 
 let redis: TestRedis;
 let link: RedisLink;

@@ -115,7 +115,7 @@ describe("elanus dev", () => {
     expect(isAlive(natsPid)).toBe(true);
     const second = await startDev("--hosts", "proxy,coordinator,oracle;query,data,index");
     // Until its new parent has taken note, an ended process still has its id.
-    await waitUntil("the end of the left-over server", () => !isAlive(natsPid));
+    await waitUntil("the end of the left-over server", () => !isAlive(natsPid), 2_000);
     expect(second.errors()).toContain("a nats-server was left over from before");
     await end(second.child, "SIGINT");
     expect(second.pids.filter(isAlive)).toEqual([]);

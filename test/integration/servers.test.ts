@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { connect } from "nats";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startEtcd } from "../../scripts/servers/etcd.js";
@@ -58,8 +59,19 @@ test("each kind answers, is silent when frozen, gone when killed, and back at it
 
 test("redis comes back after a kill, with nothing in it", async () => {
   const redis = await kept(startRedis({ directory: join(directory, "redis") }));
+  const ask = async (command: (client: Redis) => Promise<unknown>) => {
+    const client = new Redis(redis.endpoint, { retryStrategy: () => null });
+    client.on("error", () => client.disconnect());
+    return command(client).finally(() => client.disconnect());
+  };
+  await ask((client) => client.set("kept", "no"));
+  expect(await ask((client) => client.get("kept"))).toBe("no");
+  const { pid } = redis;
+  await redis.kill();
+  await expect(ask((client) => client.ping())).rejects.toThrow();
   await redis.restart();
-  expect(redis.pid).toBeGreaterThan(0);
+  expect(redis.pid).not.toBe(pid);
+  expect(await ask((client) => client.get("kept"))).toBeNull();
 });
 
 test("a server that cannot start says why", async () => {

@@ -99,6 +99,17 @@ describe("a change of hosts", () => {
           const stayed = kept.filter((host) => !left.includes(host));
           expect(placed.get(channel)?.slice(0, stayed.length)).toEqual(stayed);
         }
+        const current = new Map(
+          before.map(({ channel, holders }) => [channel, holders.filter((host) => host !== lost)]),
+        );
+        const missing = before.reduce((sum, { channel, wanted }) => {
+          const kept = current.get(channel)?.length ?? 0;
+          return sum + Math.max(0, Math.min(wanted, rest.length) - kept);
+        }, 0);
+        const excess = loads(current, rest).reduce((sum, load) => {
+          return sum + Math.max(0, load - limit);
+        }, 0);
+        expect(movesBetween(before, placed)).toBe(missing + excess);
       }),
     );
   });

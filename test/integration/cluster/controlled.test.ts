@@ -1,32 +1,22 @@
 // A cluster under control: what is killed stays dead, what is frozen goes on, nothing is left over.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../../scripts/cluster/cluster.js";
 import { eventually, isAlive } from "./cluster.js";
+import { type OwnCluster, startOwnCluster } from "./own-cluster.js";
 
-let directory: string;
-let cluster: Cluster;
+let cluster: OwnCluster;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "elanus-controlled-"));
-  cluster = await startCluster({
+  cluster = await startOwnCluster({
     profile: "embedded",
-    directory,
     hosts: [
       { name: "front", roles: ["proxy", "coordinator", "oracle"] },
       { name: "rows-1", roles: ["query", "data", "index"] },
     ],
     environment: { ELANUS_SESSION_TTL_MS: "2000" },
   });
-  await cluster.untilReady();
 });
-afterAll(async () => {
-  await cluster.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+afterAll(() => cluster?.stop());
 
 it("is ready only when each channel has its replicas", async () => {
   const client = await cluster.connect();

@@ -1,29 +1,25 @@
 // The cluster profile with real parts: metadata in etcd, objects in S3, search results in Redis.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Etcd3 } from "etcd3";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../../scripts/cluster/cluster.js";
 import type { ServerProcess } from "../../../scripts/servers/server-process.js";
 import type { Collection } from "../../../src/client/collection.js";
 import { eventually } from "./cluster.js";
+import { type OwnCluster, startOwnCluster } from "./own-cluster.js";
 
 interface Row {
   id: bigint;
   v: Float32Array;
 }
 
-let directory: string;
-let cluster: Cluster;
+let cluster: OwnCluster;
 let docs: Collection<Row>;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "elanus-parts-"));
-  cluster = await startCluster({
+  cluster = await startOwnCluster({
     profile: "cluster",
-    directory,
     hosts: [
       { name: "front", roles: ["proxy", "coordinator", "oracle"] },
       { name: "rows-1", roles: ["query", "data", "index"] },
@@ -31,7 +27,6 @@ beforeAll(async () => {
     ],
     environment: { ELANUS_SESSION_TTL_MS: "3000" },
   });
-  await cluster.untilReady();
   const client = await cluster.connect();
   await client.createCollection({
     name: "docs",
@@ -46,10 +41,7 @@ beforeAll(async () => {
   docs = client.collection<Row>("docs");
   await cluster.untilReady();
 });
-afterAll(async () => {
-  await cluster?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+afterAll(() => cluster?.stop());
 
 const rows = (from: number, count: number): Row[] =>
   Array.from({ length: count }, (_, index) => {
@@ -68,6 +60,21 @@ async function withRedis<Value>(use: (redis: Redis) => Promise<Value>): Promise<
   } finally {
     redis.disconnect();
   }
+}
+
+async function storedRecords(): Promise<Record<string, string>> {
+  const etcd = new Etcd3({ hosts: part(cluster.etcd).endpoint });
+  try {
+    return await etcd.getAll().prefix("elanus/default/").strings();
+  } finally {
+    etcd.close();
+  }
+}
+
+/** A channel that is given to another, or taken again by the same host, has a new epoch. */
+async function epochsOfRoots(): Promise<Record<string, number>> {
+  const roots = Object.entries(await storedRecords()).filter(([key]) => key.includes("/roots."));
+  return Object.fromEntries(roots.map(([key, value]) => [key, JSON.parse(value).epoch]));
 }
 
 const cachedKeys = () => withRedis((redis) => redis.keys("elanus:*:search:*"));
@@ -95,20 +102,18 @@ it("inserts, searches, deletes and flushes", async () => {
 });
 
 it("keeps each kind of thing where it is told to", async () => {
-  const etcd = new Etcd3({ hosts: part(cluster.etcd).endpoint });
-  const records = await etcd.getAll().prefix("elanus/default/").keys();
-  etcd.close();
+  const records = Object.keys(await storedRecords());
   for (const kind of ["collections", "roots", "sessions", "leaders", "assignments"]) {
     const start = `elanus/default/${kind}.`;
     expect(records.filter((key) => key.startsWith(start))).not.toEqual([]);
   }
-  const stored = readdirSync(join(directory, "s3"), { recursive: true }).map(String);
+  const stored = readdirSync(join(cluster.directory, "s3"), { recursive: true }).map(String);
   for (const kind of ["segments", "manifests"]) {
     expect(
       stored.filter((path) => path.includes(`elanus/elanus/`) && path.includes(kind)),
     ).not.toEqual([]);
   }
-  expect(readdirSync(join(directory, "data"))).not.toContain("objects");
+  expect(readdirSync(join(cluster.directory, "data"))).not.toContain("objects");
   await eventually("a kept answer", cachedKeys, (keys) => keys.length > 0);
 });
 
@@ -166,6 +171,8 @@ it("serves while etcd is away for several sessions, and nobody is taken for dead
     return serving.map(({ host, actor, channel }) => `${host} ${actor} ${channel}`).sort();
   };
   const before = await workers();
+  const epochs = await epochsOfRoots();
+  expect(Object.values(epochs)).toEqual([expect.any(Number)]);
   const { count } = await docs.count();
   await etcd.kill();
   const until = performance.now() + 9_000;
@@ -187,6 +194,7 @@ it("serves while etcd is away for several sessions, and nobody is taken for dead
   await docs.flush();
   const isAsBefore = (now: string[]) => now.join() === before.join();
   await eventually("the workers are where they were", workers, isAsBefore);
+  expect(await epochsOfRoots()).toEqual(epochs);
 });
 
 it("answers the same after the end of all its processes, whatever starts first", async () => {

@@ -1,24 +1,19 @@
 // Every host of a cluster restarted, drained, added and taken away, while clients notice nothing.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../../scripts/cluster/cluster.js";
 import { connectNats, type NatsLink } from "../../../src/system/nats.js";
 import { eventually } from "./cluster.js";
+import { type OwnCluster, startOwnCluster } from "./own-cluster.js";
 import { rawLoad, rawRequest } from "./raw-load.js";
 
 const roles = ["proxy", "coordinator", "oracle", "query", "data", "index"] as const;
-let cluster: Cluster;
+let cluster: OwnCluster;
 let link: NatsLink;
-const directory = mkdtempSync(join(tmpdir(), "elanus-rolling-"));
 
 beforeAll(async () => {
   const hosts = [1, 2, 3].map((n) => ({ name: `h${n}`, roles: [...roles] }));
-  cluster = await startCluster({ profile: "embedded", directory, hosts });
+  cluster = await startOwnCluster({ profile: "embedded", hosts });
   link = await connectNats({ servers: cluster.natsUrl, name: "raw", waitForServer: false });
-  await cluster.untilReady();
   const reply = await request("db.create-collection", {
     name: "docs",
     shards: 2,
@@ -34,7 +29,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await link?.close();
   await cluster?.stop();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 const request = (subject: string, body: object) => rawRequest(link, subject, body);

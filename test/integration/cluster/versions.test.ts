@@ -1,12 +1,10 @@
 // Two versions side by side: hosts are replaced one by one under load, then the format is raised.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../../scripts/cluster/cluster.js";
 import { connectNats, type NatsLink } from "../../../src/system/nats.js";
 import { eventually } from "./cluster.js";
+import { type OwnCluster, startOwnCluster } from "./own-cluster.js";
 import { rawLoad, rawRequest } from "./raw-load.js";
 
 const roles = ["proxy", "coordinator", "oracle", "query", "data", "index"] as const;
@@ -15,16 +13,14 @@ const script = fileURLToPath(
 );
 /** As the next version will be, which reads the format that is to come as well. */
 const next = { roles: [...roles], script, environment: { ELANUS_TEST_VERSION: "9.0.0 1 2" } };
-const directory = mkdtempSync(join(tmpdir(), "elanus-versions-"));
-let cluster: Cluster;
+let cluster: OwnCluster;
 let link: NatsLink;
 
 beforeAll(async () => {
   const hosts = ["old1", "old2"].map((name) => ({ name, roles: [...roles] }));
   const environment = { ELANUS_SESSION_TTL_MS: "3000" };
-  cluster = await startCluster({ profile: "embedded", directory, hosts, environment });
+  cluster = await startOwnCluster({ profile: "embedded", hosts, environment });
   link = await connectNats({ servers: cluster.natsUrl, name: "raw", waitForServer: false });
-  await cluster.untilReady();
   const fields = [
     { name: "id", type: "Int64", primaryKey: true },
     { name: "v", type: "FloatVector", dimension: 4 },
@@ -37,7 +33,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await link?.close();
   await cluster?.stop();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 /** As the leading coordinator says. */
