@@ -24,8 +24,9 @@ const policies: Readonly<Record<QueueKind, { ackWaitMs: number; deliveriesMax: n
 /**
  * Asked for at a time, however many credits there are: the server goes on serving what a frozen
  * host has asked for, so that is how many messages are lost on it until they are given out again.
+ * A busy one asks for more, as many as half of those that would be lost on it anyway.
  */
-const outstandingMax = 2;
+const outstanding = { idle: 2, max: 32 };
 const retryMs = { min: 50, max: 2_000 };
 const consumerIdleMs = 3_600_000;
 
@@ -41,6 +42,8 @@ export class WorkSource {
   readonly #consumer: ConsumerConfiguration & { readonly durable_name: string };
   readonly #handlers: WorkSourceHandlers;
   #credits = 0;
+  /** Credits that are in use: messages that were delivered and are not done with. */
+  #used = 0;
   #pull: Pull | null = null;
   #isOpening = false;
   #isEnding = false;
@@ -55,6 +58,7 @@ export class WorkSource {
 
   ask(credits: number): void {
     this.#credits += credits;
+    this.#used = Math.max(0, this.#used - credits);
     if (this.#pull === null) void this.#open();
     else this.#askForRest();
   }
@@ -80,7 +84,10 @@ export class WorkSource {
     if (this.#isEnding) return;
     this.#pull = new Pull(this.#link, this.#stream, this.#consumer.durable_name, {
       delivered: (delivery) => {
-        if (this.#handlers.delivered(delivery)) this.#credits -= 1;
+        if (this.#handlers.delivered(delivery)) {
+          this.#credits -= 1;
+          this.#used += 1;
+        }
         this.#askForRest();
       },
       ended: () => this.#askForRest(),
@@ -104,10 +111,13 @@ export class WorkSource {
     }
   }
 
+  /** By halves: a request for each message would cost the server as much as the message. */
   #askForRest(): void {
     if (this.#pull === null || this.#isEnding) return;
-    const rest = Math.min(this.#credits, outstandingMax) - this.#pull.outstanding;
-    if (rest > 0) this.#pull.ask(rest);
+    const busy = Math.min(outstanding.max, Math.floor(this.#used / 2));
+    const wanted = Math.min(this.#credits, Math.max(outstanding.idle, busy));
+    const open = this.#pull.outstanding;
+    if (open < wanted && open <= wanted / 2) this.#pull.ask(wanted - open);
   }
 }
 

@@ -78,6 +78,26 @@ describe("work queue", () => {
     queue.stop();
   });
 
+  it("asks for many at a time while it has many, not for each one", async () => {
+    const { queue, taken, link } = await worker("busy");
+    const observer = await harness.connect("observer");
+    const asked: number[] = [];
+    observer.subscribe("$JS.API.CONSUMER.MSG.NEXT.QUERIES.>", ({ body }) => {
+      asked.push(JSON.parse(Buffer.from(body).toString("utf8")).batch);
+    });
+    await observer.flush();
+    queue.take(queryMessages, channel, 400);
+    for (let n = 0; n < 400; n++) publish(link, query(`q${n}`));
+    await waitUntil("as many as there were credits", () => taken.length === 400);
+    expect(asked.length).toBeLessThan(100);
+    expect(Math.max(...asked)).toBeLessThanOrEqual(32);
+    for (const { delivery } of taken) queue.acknowledge(delivery);
+    queue.take(queryMessages, channel, 400);
+    await delay(300);
+    expect(asked.at(-1)).toBeLessThanOrEqual(2);
+    queue.stop();
+  });
+
   it("takes as much as it has credits for, and the rest waits for others", async () => {
     const first = await worker("first");
     const second = await worker("second");

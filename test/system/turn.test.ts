@@ -1,0 +1,31 @@
+// What is sent in one turn leaves together, in order, and before what comes after its end.
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { Turn } from "../../src/system/turn.js";
+
+it("sends at the end of the turn, in order, and once", async () => {
+  const turn = new Turn();
+  const sent: number[] = [];
+  for (const number of [1, 2, 3]) turn.add(() => sent.push(number));
+  await Promise.resolve();
+  expect(sent).toEqual([]);
+  await nextTurn();
+  expect(sent).toEqual([1, 2, 3]);
+  await nextTurn();
+  expect(sent).toEqual([1, 2, 3]);
+});
+
+it("ends early for what must not wait, and goes on", async () => {
+  const turn = new Turn();
+  const sent: number[] = [];
+  turn.add(() => sent.push(1));
+  turn.end();
+  sent.push(2);
+  turn.add(() => {
+    sent.push(3);
+    turn.add(() => sent.push(4));
+  });
+  await nextTurn();
+  await nextTurn();
+  expect(sent).toEqual([1, 2, 3, 4]);
+});
