@@ -7,11 +7,12 @@ import {
   isClean,
   type Progress,
 } from "./chaos/chaos-settings.js";
-import { crashAtPoints } from "./chaos/crash-points.js";
+import { type CrashPointsOptions, crashAtPoints } from "./chaos/crash-points.js";
 import { findPlantedBugs } from "./chaos/planted-bugs.js";
 import { figuresOf, reportLines } from "./chaos/report-lines.js";
 import { runChaos } from "./chaos/run-chaos.js";
 import { interruption } from "./elanus/interruption.js";
+import { simulateCrashPoints } from "./simulate/crash-points.js";
 
 interface Options {
   readonly kills: number;
@@ -94,9 +95,16 @@ function lines(): Display {
 
 function start(options: Options): Promise<number> {
   const { seed, only, pairs, mutant = null } = options;
-  if (options.crashPoints) return crashAtPoints({ seed, only, pairs });
+  if (options.crashPoints) return crashEverywhere({ seed, only, pairs });
   if (!options.plantedBugs) return chaos(options);
   return findPlantedBugs({ mutant, isControl: options.control === true });
+}
+
+/** Simulated, where every pair is run too; then in real processes, which come to most of them. */
+async function crashEverywhere(options: CrashPointsOptions): Promise<number> {
+  const isWhole = options.only.length === 0;
+  const simulated = isWhole ? await simulateCrashPoints({ triples: 200, isQuick: false }) : 0;
+  return Math.max(simulated, await crashAtPoints(options));
 }
 
 function wholeNumber(text: string): number {

@@ -91,7 +91,7 @@ export class Host {
   pause(forMs: number): void {
     if (!this.isUp || this.isPaused) return;
     const { run } = this;
-    this.world.trace.line(`${this.name} freezes`);
+    this.world.trace.line(`${this.name} freezes for ${Math.round(forMs)} ms`);
     this.isPaused = true;
     this.frozeAtMs = this.world.nowMs;
     const { link } = this;
