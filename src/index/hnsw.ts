@@ -70,7 +70,7 @@ export function buildHnsw(build: HnswBuild): Uint8Array {
     throw new RangeError(`${vectors.length} values of dimension ${dimension} are no rows to index`);
   }
   const scale = metric === "IP" ? scaleOf(vectors, dimension) : 1;
-  const graph = new hnswlib.HierarchicalNSW(metric === "L2" ? "l2" : "ip", dimension);
+  const graph = takeGraph(metric, dimension);
   try {
     graph.initIndex({
       maxElements: count,
@@ -81,9 +81,34 @@ export function buildHnsw(build: HnswBuild): Uint8Array {
     addRows(graph, build, scale);
     return save(graph, { metric, dimension, count, parameters, scale, payloadLength: 0 });
   } finally {
-    graph.initIndex({ maxElements: 1 });
+    giveBack(graph, metric, dimension);
   }
 }
+
+/**
+ * Emptied graphs, to be used again. Even an empty one holds 65,536 mutexes, 2.6 MB that V8 does not
+ * see: left to it, those of a thread that loads many small indexes would grow to gigabytes.
+ */
+const idleGraphs = new Map<string, hnswlib.HierarchicalNSW[]>();
+const idleOfAShapeMax = 4;
+const shapesMax = 16;
+
+function takeGraph(metric: Metric, dimension: number): hnswlib.HierarchicalNSW {
+  const idle = idleGraphs.get(shapeOf(metric, dimension))?.pop();
+  return idle ?? new hnswlib.HierarchicalNSW(spaceOf(metric), dimension);
+}
+
+/** Its rows' memory returns at once. */
+function giveBack(graph: hnswlib.HierarchicalNSW, metric: Metric, dimension: number): void {
+  graph.initIndex({ maxElements: 1 });
+  const shape = shapeOf(metric, dimension);
+  const idle = idleGraphs.get(shape) ?? [];
+  if (idle.length >= idleOfAShapeMax || idleGraphs.size >= shapesMax) return;
+  idleGraphs.set(shape, [...idle, graph]);
+}
+
+const spaceOf = (metric: Metric) => (metric === "L2" ? "l2" : "ip");
+const shapeOf = (metric: Metric, dimension: number) => `${spaceOf(metric)} ${dimension}`;
 
 /**
  * hnswlib computes `1 - dot product` in float32, where products far below 1 drown: vectors of
@@ -149,15 +174,25 @@ export function loadHnsw(bytes: Uint8Array, expected: HnswExpectation): HnswInde
   }
 }
 
-/** A new wrapper every time: one whose reading failed would hold a dangling pointer. */
-function readGraph(header: HnswHeader, payload: Uint8Array): hnswlib.HierarchicalNSW {
-  const graph = new hnswlib.HierarchicalNSW(header.metric === "L2" ? "l2" : "ip", header.dimension);
-  withScratchFile((scratch) => {
+/**
+ * A graph whose reading failed holds a dangling pointer: it must neither be used nor collected, and
+ * the bytes having been checked, only a lack of memory makes it fail.
+ */
+const brokenGraphs: hnswlib.HierarchicalNSW[] = [];
+
+function readGraph({ metric, dimension }: HnswHeader, payload: Uint8Array) {
+  return withScratchFile((scratch) => {
     scratch.write(payload);
     if (scratch.size() !== payload.length) throw new Error("the scratch file came out short");
-    graph.readIndexSync(scratch.path);
+    const graph = takeGraph(metric, dimension);
+    try {
+      graph.readIndexSync(scratch.path);
+      return graph;
+    } catch (error) {
+      brokenGraphs.push(graph);
+      throw error;
+    }
   });
-  return graph;
 }
 
 // What hnswlib keeps beyond the file: a mutex, a pointer, a level, a mark and a table entry a row,
@@ -205,8 +240,8 @@ class LoadedHnsw implements HnswIndex {
   }
 
   free(): void {
-    // Without this the memory would stay until V8, which does not see it, collects the wrapper.
-    this.graph?.initIndex({ maxElements: 1 });
+    if (this.graph === undefined) return;
+    giveBack(this.graph, this.header.metric, this.header.dimension);
     this.graph = undefined;
   }
 }
