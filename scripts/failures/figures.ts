@@ -29,13 +29,21 @@ export interface Figures {
 /** An answer that took longer than this shows the failure, or a machine that has no time. */
 const slowMs = 250;
 
+/** When what happened, by one clock. */
+export interface Times {
+  /** The load alone, all caches warm, and nothing else going on. */
+  readonly calm: readonly [fromMs: number, toMs: number];
+  readonly struckAtMs: number;
+  readonly repairedAtMs: number;
+}
+
 export function figuresOf(
   samples: readonly Sample[],
-  struckAtMs: number,
-  repairedAtMs: number,
+  { calm: [calmFromMs, calmToMs], struckAtMs, repairedAtMs }: Times,
 ): Figures {
   const endOf = ({ dueAtMs, tookMs }: Sample) => dueAtMs + tookMs;
   const before = samples.filter((sample) => endOf(sample) < struckAtMs);
+  const calm = before.filter(({ dueAtMs }) => dueAtMs >= calmFromMs && dueAtMs < calmToMs);
   const since = samples.filter((sample) => endOf(sample) >= struckAtMs);
   const disturbed = since.filter(
     ({ dueAtMs, error, tookMs }) => dueAtMs < repairedAtMs && (error !== null || tookMs > slowMs),
@@ -46,7 +54,7 @@ export function figuresOf(
   }
   const times = since.map(({ tookMs }) => tookMs);
   const failedBefore = before.filter(({ error }) => error !== null).length;
-  const slowestBeforeMs = slowest(before);
+  const slowestBeforeMs = slowest(calm);
   return {
     ...{ slowestBeforeMs, failedBefore },
     wasCalm: failedBefore === 0 && slowestBeforeMs <= slowMs,

@@ -21,7 +21,8 @@ export interface RowResult {
 /** Shorter than the default, so that what takes a few of them is soon over. */
 const sessionTtlMs = 4_000;
 const rowsAtFirst = 3_000;
-const calmMs = 8_000;
+const warmUpMs = 4_000;
+const calmMs = 6_000;
 const aftermathMs = 8_000;
 
 export type Phase = "starting" | "calm" | "failing" | "recovering" | "auditing";
@@ -71,7 +72,10 @@ async function measure(
   await cluster.untilReady();
   const load = startLoad(ledger, requestsPerSecond);
   onPhase("calm");
+  await delay(warmUpMs);
+  const calmFromMs = performance.now();
   await delay(calmMs);
+  const calm = [calmFromMs, performance.now()] as const;
   onPhase("failing");
   let struckAtMs = performance.now();
   let repairedAtMs = Number.POSITIVE_INFINITY;
@@ -90,7 +94,7 @@ async function measure(
   await load.stop();
   onPhase("auditing");
   const audit = await ledger.audit();
-  const figures = figuresOf(load.samples, struckAtMs, repairedAtMs);
+  const figures = figuresOf(load.samples, { calm, struckAtMs, repairedAtMs });
   const findings = [...findingsOf(figures, audit, scenario.allowed), ...own];
   const { row, title } = scenario;
   return { row, title, verdict: verdictOfAll(findings, figures), findings, figures, audit };

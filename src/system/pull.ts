@@ -19,8 +19,11 @@ export interface PullHandlers {
   delivered(delivery: Delivery): void;
   /** What was asked for ended without that many messages: ask again if they are still wanted. */
   ended(): void;
-  /** The consumer is gone or does not answer: make a new one. No handler is called after this. */
-  lost(reason: string): void;
+  /**
+   * The consumer is gone, or, when `isSilent`, does not answer, but may again: make sure that there
+   * is one. No handler is called after this.
+   */
+  lost(reason: string, isSilent: boolean): void;
 }
 
 const expiresMs = 5_000;
@@ -29,8 +32,11 @@ const patienceMs = expiresMs + 2_000;
 /** While nothing comes the server says so often that it is there: one that died says nothing. */
 const heartbeatMs = 1_000;
 const checkEveryMs = 1_000;
-/** Looks, not time: a process that was starved hears what came meanwhile between two of them. */
-const silentChecksMax = 4;
+/**
+ * Looks, not time: a process that was starved hears what came meanwhile between two of them. What
+ * was never answered may have been asked while the consumer had no leader: then the sooner again.
+ */
+const silentChecksMax = { heardBefore: 4, neverHeard: 2 };
 const heartbeatStatus = 100;
 const pendingMessagesHeader = "Nats-Pending-Messages";
 
@@ -59,6 +65,7 @@ export class Pull {
   #asked = 0;
   /** In a row, while something was outstanding. */
   #silentChecks = 0;
+  #wasHeard = false;
   #isClosed = false;
 
   constructor(link: NatsLink, stream: string, consumer: string, handlers: PullHandlers) {
@@ -69,6 +76,7 @@ export class Pull {
     this.#subscription = link.subscribe(`${this.#inbox}.*`, (message) => {
       if (this.#isClosed) return;
       this.#silentChecks = 0;
+      this.#wasHeard = true;
       if (message.subject.startsWith(this.#inbox)) this.#onStatus(message);
       else this.#onMessage(message);
     });
@@ -121,7 +129,10 @@ export class Pull {
 
   #check(): void {
     this.#silentChecks = this.#outstanding > 0 ? this.#silentChecks + 1 : 0;
-    if (this.#silentChecks >= silentChecksMax) return this.#lose("the server fell silent");
+    const { heardBefore, neverHeard } = silentChecksMax;
+    if (this.#silentChecks >= (this.#wasHeard ? heardBefore : neverHeard)) {
+      return this.#lose("the server fell silent", true);
+    }
     const now = performance.now();
     let mayCome = 0;
     for (const [reply, { messages, askedAtMs }] of this.#requests) {
@@ -131,10 +142,10 @@ export class Pull {
     if (this.#outstanding > mayCome) this.#lose("no answer to a pull");
   }
 
-  #lose(reason: string): void {
+  #lose(reason: string, isSilent = false): void {
     if (this.#isClosed) return;
     this.close();
-    this.#handlers.lost(reason);
+    this.#handlers.lost(reason, isSilent);
   }
 }
 

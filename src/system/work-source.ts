@@ -46,6 +46,7 @@ export class WorkSource {
   #used = 0;
   #pull: Pull | null = null;
   #isOpening = false;
+  #making: Promise<void> | null = null;
   #isEnding = false;
   #resumes = 0;
 
@@ -76,10 +77,14 @@ export class WorkSource {
     this.#pull?.close();
   }
 
-  async #open(): Promise<void> {
+  /** Where the consumer only fell silent, it is asked again before it is known to be there. */
+  async #open(isLikelyThere = false): Promise<void> {
     if (this.#isOpening) return;
     this.#isOpening = true;
-    await this.#makeConsumer();
+    this.#making ??= this.#makeConsumer().finally(() => {
+      this.#making = null;
+    });
+    if (!isLikelyThere) await this.#making;
     this.#isOpening = false;
     if (this.#isEnding) return;
     this.#pull = new Pull(this.#link, this.#stream, this.#consumer.durable_name, {
@@ -91,10 +96,10 @@ export class WorkSource {
         this.#askForRest();
       },
       ended: () => this.#askForRest(),
-      lost: (reason) => {
+      lost: (reason, isSilent) => {
         this.#handlers.report(`${this.#consumer.filter_subject}: taking again: ${reason}`);
         this.#pull = null;
-        void this.#open();
+        void this.#open(isSilent);
       },
     });
     this.#askForRest();
