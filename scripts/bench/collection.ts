@@ -100,7 +100,8 @@ function missingIndexes(
 }
 
 const quietWithinMs = 900_000;
-const quietShare = 0.1;
+/** Of a core; a host that is profiled uses some of it to that end. */
+const quietShare = 0.3;
 
 /** Waits until no segments are being merged any more, as its processes' use of the cores tells. */
 export async function untilQuiet(pids: readonly number[]): Promise<void> {

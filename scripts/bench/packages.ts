@@ -8,16 +8,20 @@ const folder = "bench";
 const lockFile = join(folder, "package-lock.json");
 const installedLockFile = join(folder, "node_modules", ".package-lock.json");
 
-/** Runs `npm ci --prefix bench` when what is installed is not what the lock file says. */
+/**
+ * Installs what the lock file says, when it is not there. Not with `npm ci`, which refuses a lock
+ * file that lacks the peers' binaries for other platforms, and not every registry has those.
+ */
 export function readyBenchPackages(): void {
   if (isInstalled()) return;
   console.log("bench: installing the peers, the word vectors and the plotting library (0.6 GB)");
   // Every package ships its binaries: no install script has to run.
-  const options = ["ci", "--prefix", folder, "--ignore-scripts", "--legacy-peer-deps"];
-  const result = spawnSync("npm", [...options, "--no-audit", "--no-fund", "--loglevel=error"], {
+  const options = ["install", "--no-save", "--prefix", folder, "--ignore-scripts"];
+  const quiet = ["--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error"];
+  const result = spawnSync("npm", [...options, ...quiet], {
     stdio: ["ignore", "inherit", "inherit"],
   });
-  if (result.status !== 0) throw new Error("'npm ci --prefix bench' failed; its output is above");
+  if (result.status !== 0) throw new Error("'npm install' in bench failed; its output is above");
 }
 
 function isInstalled(): boolean {
