@@ -6,6 +6,11 @@ interface Letter<Message> {
   handled(): void;
 }
 
+/** What a mailbox tells its actor of nact: that letters have come. */
+const letters = Symbol("letters");
+/** Handled in one turn of the event loop; nact itself takes a turn for each message. */
+const turnMax = 64;
+
 let system: ActorSystemRef | undefined;
 let count = 0;
 
@@ -18,7 +23,9 @@ export class Mailbox<Message> {
   readonly #name: string;
   readonly #handle: (message: Message) => void;
   readonly #onCrash: (error: unknown, message: Message) => void;
-  readonly #actor: Ref<Letter<Message>>;
+  readonly #actor: Ref<typeof letters>;
+  #queue: Letter<Message>[] = [];
+  #isAwake = false;
   /** Of those who wait until their message was handled: an end must not leave them waiting. */
   readonly #waiting = new Set<() => void>();
   #isOpen = true;
@@ -37,8 +44,7 @@ export class Mailbox<Message> {
     this.#handle = handle;
     this.#onCrash = onCrash;
     system ??= start();
-    const receive = (_state: unknown, letter: Letter<Message>) => this.#receive(letter);
-    this.#actor = spawn(system, receive, `${name}-${count++}`);
+    this.#actor = spawn(system, () => this.#takeTurn(), `${name}-${count++}`);
   }
 
   /** Messages waiting or being handled. */
@@ -103,8 +109,22 @@ export class Mailbox<Message> {
     }
     this.#depth += 1;
     this.#depthMax = Math.max(this.#depthMax, this.#depth);
-    dispatch(this.#actor, { message, handled });
+    this.#queue.push({ message, handled });
+    this.#wake();
     return true;
+  }
+
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    dispatch(this.#actor, letters);
+  }
+
+  #takeTurn(): void {
+    this.#isAwake = false;
+    const turn = this.#queue.splice(0, turnMax);
+    for (const letter of turn) this.#receive(letter);
+    if (this.#queue.length > 0) this.#wake();
   }
 
   #receive(letter: Letter<Message>): void {
