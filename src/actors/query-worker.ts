@@ -102,7 +102,6 @@ function start(state: QueryWorkerState, incarnation: string): void {
     { ...listen, definitions: [ManifestCommitted], token: channel },
     { ...listen, definitions: [CollectionChanged], token: collectionId },
     { kind: "timer", id: "refresh", afterMs: refreshMs },
-    { kind: "timer", id: "sweep", afterMs: sweepMs },
   );
   const id = expect(state, { for: "record" });
   state.outbox.push({ kind: "readMetadata", id, key: collectionKey });
@@ -147,7 +146,7 @@ function applyTimer(state: QueryWorkerState, id: string): void {
     // An index that could not be read, or whose damage nobody heard of.
     attachMissing(state);
   }
-  if (id === "sweep") state.outbox.push({ kind: "timer", id, afterMs: sweepMs });
+  if (id === "sweep") state.isSweeping = false;
 }
 
 function applyExpected(
@@ -241,6 +240,7 @@ function restart(state: QueryWorkerState, reason: string): void {
 
 function decide(state: QueryWorkerState, now: Now): readonly Effect[] {
   if (state.phase === "serving" || state.phase === "stopping") decideReads(state, now);
+  startSweep(state);
   if (state.phase === "serving") decideCredits(state);
   if (state.phase === "stopping" && state.reads.size === 0 && !state.holdersDropped) {
     state.holdersDropped = true;
@@ -249,6 +249,12 @@ function decide(state: QueryWorkerState, now: Now): readonly Effect[] {
   const effects = state.outbox;
   state.outbox = [];
   return effects;
+}
+
+function startSweep(state: QueryWorkerState): void {
+  if (state.reads.size === 0 || state.isSweeping) return;
+  state.isSweeping = true;
+  state.outbox.push({ kind: "timer", id: "sweep", afterMs: sweepMs });
 }
 
 /** Reads are taken once the segments have their indexes, and while a place is free. */

@@ -118,8 +118,8 @@ function wireOf(connection: NatsConnection): Wire {
 
 /** So small that the client is sure to take it: only then need nobody wait for what it says. */
 function isSmall(connection: NatsConnection, body: Uint8Array, { headers = {} }: PublishOptions) {
-  const texts = Object.entries(headers).flat();
-  const bytes = texts.reduce((sum, { length }) => sum + 3 * length + 8, body.length + 64);
+  let bytes = body.length + 64;
+  for (const name in headers) bytes += 3 * (name.length + (headers[name]?.length ?? 0)) + 8;
   return bytes <= Math.min(gatheredBytesMax, connection.info?.max_payload ?? 0);
 }
 

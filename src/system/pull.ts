@@ -26,15 +26,23 @@ export interface PullHandlers {
   lost(reason: string, isSilent: boolean): void;
 }
 
-const expiresMs = 5_000;
+export interface PullTiming {
+  readonly expiresMs: number;
+  /** While nothing comes the server says so often that it is there: one that died says nothing. */
+  readonly heartbeatMs: number;
+}
+
+/** Only in a cluster can what answers die without the connection; else quiet costs nothing. */
+const timings = {
+  clustered: { expiresMs: 5_000, heartbeatMs: 1_000 },
+  single: { expiresMs: 30_000, heartbeatMs: 10_000 },
+} as const;
 /** The server ends a request by itself; when it does not, it has forgotten it. */
-const patienceMs = expiresMs + 2_000;
-/** While nothing comes the server says so often that it is there: one that died says nothing. */
-const heartbeatMs = 1_000;
-const checkEveryMs = 1_000;
+const patienceMs = 2_000;
 /**
- * Looks, not time: a process that was starved hears what came meanwhile between two of them. What
- * was never answered may have been asked while the consumer had no leader: then the sooner again.
+ * Looks, one a heartbeat, not time: a process that was starved hears what came meanwhile between
+ * two of them. What was never answered may have been asked while the consumer had no leader: then
+ * the sooner again.
  */
 const silentChecksMax = { heardBefore: 4, neverHeard: 2 };
 const heartbeatStatus = 100;
@@ -54,6 +62,7 @@ export class Pull {
   readonly #subject: string;
   readonly #inbox: string;
   readonly #handlers: PullHandlers;
+  readonly #timing: PullTiming;
   readonly #subscription: Subscription;
   readonly #timer: NodeJS.Timeout;
   /**
@@ -68,8 +77,15 @@ export class Pull {
   #wasHeard = false;
   #isClosed = false;
 
-  constructor(link: NatsLink, stream: string, consumer: string, handlers: PullHandlers) {
+  constructor(
+    link: NatsLink,
+    stream: string,
+    consumer: string,
+    handlers: PullHandlers,
+    timing: PullTiming = link.clustered ? timings.clustered : timings.single,
+  ) {
     this.#link = link;
+    this.#timing = timing;
     this.#subject = nextMessageSubject(stream, consumer);
     this.#handlers = handlers;
     this.#inbox = link.newInbox();
@@ -80,7 +96,7 @@ export class Pull {
       if (message.subject.startsWith(this.#inbox)) this.#onStatus(message);
       else this.#onMessage(message);
     });
-    this.#timer = setInterval(() => this.#check(), checkEveryMs);
+    this.#timer = setInterval(() => this.#check(), timing.heartbeatMs);
   }
 
   /** How many messages may still come. */
@@ -90,6 +106,7 @@ export class Pull {
 
   ask(messages: number, bytesMax?: number): void {
     const reply = `${this.#inbox}.${this.#asked++}`;
+    const { expiresMs, heartbeatMs } = this.#timing;
     const options = {
       batch: messages,
       expires: nanoseconds(expiresMs),
@@ -136,7 +153,7 @@ export class Pull {
     const now = performance.now();
     let mayCome = 0;
     for (const [reply, { messages, askedAtMs }] of this.#requests) {
-      if (now - askedAtMs > patienceMs) this.#requests.delete(reply);
+      if (now - askedAtMs > this.#timing.expiresMs + patienceMs) this.#requests.delete(reply);
       else mayCome += messages;
     }
     if (this.#outstanding > mayCome) this.#lose("no answer to a pull");

@@ -6,6 +6,9 @@ import { type Delivery, Pull } from "../../src/system/pull.js";
 import { logStream, streamSettingsDefault } from "../../src/system/streams.js";
 import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
 
+/** As in a cluster, so that ends come soon. */
+const timing = { expiresMs: 5_000, heartbeatMs: 1_000 };
+
 let harness: NatsHarness;
 let link: NatsLink;
 
@@ -32,11 +35,12 @@ async function consumerOf(channel: string, messages: number, bytes: number): Pro
 function recordingPull(channel: string, consumer: string) {
   const seen: Delivery[] = [];
   const events: string[] = [];
-  const pull = new Pull(link, `WAL_${channel}`, consumer, {
-    delivered: (delivery) => void seen.push(delivery),
+  const handlers = {
+    delivered: (delivery: Delivery) => void seen.push(delivery),
     ended: () => void events.push("ended"),
-    lost: (reason) => void events.push(`lost: ${reason}`),
-  });
+    lost: (reason: string) => void events.push(`lost: ${reason}`),
+  };
+  const pull = new Pull(link, `WAL_${channel}`, consumer, handlers, timing);
   return { pull, seen, events };
 }
 

@@ -1,5 +1,5 @@
 // The mailbox: order, supervision that nothing escapes, a measured depth, and an orderly end.
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Mailbox } from "../../src/system/mailbox.js";
 
@@ -17,6 +17,20 @@ describe("mailbox", () => {
     expect(seen).toEqual(Array.from({ length: 1_001 }, (_, n) => n));
     expect(mailbox.depth).toBe(0);
     expect(mailbox.depthMax).toBe(1_001);
+    mailbox.stop();
+  });
+
+  it("handles what waits together, and lets others have their turn in between", async () => {
+    const seen: number[] = [];
+    const mailbox = new Mailbox<number>("turns", (message) => void seen.push(message), noCrash);
+    for (let n = 0; n < 200; n += 1) mailbox.tell(n);
+    const seenAtTurn: number[] = [];
+    while (seen.length < 200) {
+      await nextTurn();
+      seenAtTurn.push(seen.length);
+    }
+    expect(seenAtTurn.length).toBeLessThan(12);
+    expect(seenAtTurn).toContain(64);
     mailbox.stop();
   });
 

@@ -112,6 +112,8 @@ export interface QueryWorkerState {
   /** Stopping, and the search threads were told so. */
   holdersDropped: boolean;
   readonly reads: Map<DeliveryId, Read>;
+  /** A timer runs, after which reads are looked through. */
+  isSweeping: boolean;
   creditsOut: number;
   readonly pending: Map<string, Purpose>;
   nextId: number;
@@ -147,6 +149,7 @@ export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
     isWhole: false,
     holdersDropped: false,
     reads: new Map(),
+    isSweeping: false,
     creditsOut: 0,
     pending: new Map(),
     nextId: 1,
