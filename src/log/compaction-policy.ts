@@ -68,7 +68,8 @@ function grownRun(
   return segments.slice(from, to);
 }
 
-function hasManyDead(segment: ManifestSegment, deadRows: DeadRows): boolean {
+/** Such a segment is soon to be rewritten. */
+export function hasManyDead(segment: ManifestSegment, deadRows: DeadRows): boolean {
   return (deadRows.get(segment.id) ?? 0) > segment.rowCount * deadShareMax;
 }
 

@@ -83,6 +83,27 @@ describe("indexes", () => {
     expect(published(owning([one1]).tick(5_000))).toEqual([]);
   });
 
+  it("are asked for a few at a time, and not of what is being merged", () => {
+    const rowsOf = (n: number): [number, number][] => [
+      [n, 2 * n],
+      [n, 2 * n + 1],
+    ];
+    const many = [1, 2, 3, 4, 5, 6].map((n) => segmentOf(`s${n}`, [n - 1, n], rowsOf(n)));
+    const world = owning(many, indexed);
+    const merging = published(world.effects).flatMap((task) =>
+      task.kind === "CompactSegments" ? task.inputs.map(({ segmentId }) => segmentId) : [],
+    );
+    expect(merging).toHaveLength(4);
+    const tasks = published(world.tick(2_100));
+    const rest = ["s1", "s2", "s3", "s4", "s5", "s6"].filter((id) => !merging.includes(id));
+    expect(tasks.map((task) => ("segmentId" in task ? task.segmentId : ""))).toEqual(rest);
+    const wide = [1, 2, 3, 4, 5, 6].map((n) => ({ ...(many[n - 1] as ManifestSegment) }));
+    const alone = owning(wide, recordWith({}, { indexRowsMin: 2, mergeBytes: 1 }));
+    expect(published(alone.tick(2_100))).toHaveLength(4);
+    const commit = announced(alone, built("s1", "i1"));
+    expect(kinds(published([...commit, ...alone.committed(commit)]))).toContain("BuildIndex");
+  });
+
   it("that were announced twice are committed once", () => {
     const world = owning([one1], indexed);
     world.committed(announced(world, built("s1", "i1")));

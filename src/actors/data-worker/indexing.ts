@@ -1,4 +1,5 @@
 // Asks for the indexes that segments lack, and takes up those that were built.
+import { hasManyDead } from "../../log/compaction-policy.js";
 import type { IndexBuilt, IndexDamaged } from "../../messages/control.js";
 import type { MessageOf } from "../../messages/define.js";
 import { BuildIndex } from "../../messages/task.js";
@@ -12,27 +13,56 @@ const askAgainAfterMs = (rowCount: number) => 60_000 + rowCount * 5;
 /** After a take-over: what was built meanwhile is announced again first. */
 const settleMs = 2_000;
 
+/**
+ * Tasks of a channel in the queue that it shares with compactions. Under constant replacing more of
+ * them would keep compactions waiting, and build indexes of rows that are dead by then.
+ */
+const askedAtOnceMax = 4;
+
 export function decideIndexes(state: DataWorkerState, now: Now): void {
   if (state.manifest === null || state.root === null) return;
   if (now.monotonicMs - state.ownedSinceMs < settleMs) return;
   // The task would only fail, and its repeats pile up until the store is back.
   if (state.troubles.has("objects")) return;
-  for (const segment of state.manifest.segments) askForIndexes(state, segment, now);
-  const merged = state.compaction?.segment;
-  if (merged) askForIndexes(state, merged, now);
+  const { compaction, deadRows } = state;
+  if (compaction?.segment) askForIndexes(state, compaction.segment, now);
+  const kept = state.manifest.segments.filter(
+    (segment) => !compaction?.inputs.includes(segment.id) && !hasManyDead(segment, deadRows),
+  );
+  const lacking = kept.filter((segment) => missingIndexes(state, segment).length > 0);
+  let asked = lacking.filter((segment) => isAsked(state, segment, now)).length;
+  for (const segment of lacking) {
+    if (asked >= askedAtOnceMax) return;
+    if (isAsked(state, segment, now)) continue;
+    askForIndexes(state, segment, now);
+    asked += 1;
+  }
 }
+
+/** Whether all that it lacks is being built, as far as is known. */
+function isAsked(state: DataWorkerState, segment: ManifestSegment, now: Now): boolean {
+  return missingIndexes(state, segment).every((field) => {
+    const askedAtMs = state.indexesAsked.get(nameOf(segment, field));
+    const waitedMs = now.monotonicMs - (askedAtMs ?? Number.NEGATIVE_INFINITY);
+    return waitedMs < askAgainAfterMs(segment.rowCount);
+  });
+}
+
+const nameOf = ({ id }: ManifestSegment, field: { name: string }) => `${id}/${field.name}`;
 
 /** The vector fields for which this segment should have an index and has none. */
 export function missingIndexes(state: DataWorkerState, segment: ManifestSegment) {
   const indexRowsMin = state.record?.settings.thresholds.indexRowsMin ?? 0;
   if (segment.rowCount < indexRowsMin) return [];
   const indexed = new Set(segment.indexes.map((index) => index.field));
-  return vectorFieldsOf(schemaOf(state)).filter((field) => !indexed.has(field.name));
+  return vectorFieldsOf(schemaOf(state)).filter(
+    ({ name, dimension, metric, index }) => dimension && metric && index && !indexed.has(name),
+  );
 }
 
 function askForIndexes(state: DataWorkerState, segment: ManifestSegment, now: Now): void {
   for (const field of missingIndexes(state, segment)) {
-    const name = `${segment.id}/${field.name}`;
+    const name = nameOf(segment, field);
     const askedAt = state.indexesAsked.get(name);
     if (askedAt !== undefined && now.monotonicMs - askedAt < askAgainAfterMs(segment.rowCount))
       continue;
