@@ -213,12 +213,22 @@ describe("a merge", () => {
     expect(manifestIn(after).tombstones).toEqual([]);
   });
 
-  it("that brings nothing is chosen anew after a quarter of an hour", () => {
+  it("that brings nothing is chosen anew after a minute, or longer where it is large", () => {
     const world = owning(small);
     world.tick();
-    expect(published(world.tick(800_000))).toEqual([]);
-    world.tick(200_000);
+    expect(published(world.tick(59_000))).toEqual([]);
+    world.tick(2_000);
     expect(kinds(published(world.tick()))).toEqual(["CompactSegments"]);
+    expect(manifestIn(announced(world, compacted(all))).segments).toMatchObject([{ id: "c4-a1" }]);
+    const large = small.map((segment) => ({
+      ...segment,
+      object: { ...segment.object, bytes: 100_000_000 },
+    }));
+    const slow = owning(large);
+    slow.tick();
+    expect(published(slow.tick(250_000))).toEqual([]);
+    slow.tick(20_000);
+    expect(kinds(published(slow.tick()))).toEqual(["CompactSegments"]);
   });
 
   it("whose output is damaged is forgotten, and its inputs stay", () => {

@@ -10,8 +10,14 @@ import type { Now } from "../../system/actor.js";
 import { missingIndexes } from "./indexing.js";
 import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
 
-/** A compaction that brought nothing for this long is forgotten, and chosen anew. */
-const giveUpMs = 900_000;
+/**
+ * A compaction that brought nothing for so long is forgotten, and chosen anew: its task may have
+ * been lost with the broker's memory, or its product's name on the way. Meanwhile nothing else of
+ * the channel is compacted.
+ */
+const giveUpAfterMs = (bytes: number) => 60_000 + bytes / bytesPerMs;
+/** A slow worker's, with a slow store. */
+const bytesPerMs = 2_000;
 
 export function decideCompaction(state: DataWorkerState, now: Now): void {
   const { manifest, record, compaction } = state;
@@ -25,7 +31,9 @@ export function decideCompaction(state: DataWorkerState, now: Now): void {
   if (inputs.length === 0) return;
   const ids = inputs.map((segment) => segment.id);
   for (const id of ids) state.deadRows.delete(id);
-  state.compaction = { inputs: ids, askedAtMs: now.monotonicMs, segment: null };
+  const bytes = inputs.reduce((sum, { object }) => sum + object.bytes, 0);
+  const giveUpAtMs = now.monotonicMs + giveUpAfterMs(bytes);
+  state.compaction = { inputs: ids, giveUpAtMs, segment: null };
   const message = taskOf(state, manifest, inputs);
   const messageId = `${state.incarnation}-compact-${state.nextId++}`;
   state.outbox.push({ kind: "publish", message, messageId });
@@ -95,9 +103,9 @@ function isOwn(state: DataWorkerState, done: MessageOf<typeof SegmentsCompacted>
 function finishCompaction(state: DataWorkerState, now: Now): void {
   const { compaction } = state;
   if (compaction === null) return;
-  const { inputs, segment, askedAtMs } = compaction;
+  const { inputs, segment, giveUpAtMs } = compaction;
   if (segment === null) {
-    if (now.monotonicMs - askedAtMs > giveUpMs) state.compaction = null;
+    if (now.monotonicMs > giveUpAtMs) state.compaction = null;
   } else if (missingIndexes(state, segment).length === 0) {
     state.changes.push({ kind: "compacted", inputs, segment });
     state.compaction = null;

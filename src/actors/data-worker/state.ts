@@ -67,7 +67,7 @@ export interface Commit {
 /** Segments that are being merged: first into an object, then that gets its indexes. */
 export interface Compaction {
   readonly inputs: readonly string[];
-  readonly askedAtMs: number;
+  readonly giveUpAtMs: number;
   segment: ManifestSegment | null;
 }
 
