@@ -21,7 +21,7 @@ describe("planted bugs", () => {
   });
 
   for (const mutant of mutants) {
-    test(`${mutant.name}: ${mutant.about}`, { timeout: 60_000 }, async () => {
+    test(`${mutant.name}: ${mutant.about}`, { timeout: 240_000 }, async () => {
       const found = await firstFinding(mutant);
       if (found === null) expect.fail(`not found within ${seedsMax} seeds`);
       const { seed } = found;
