@@ -213,13 +213,17 @@ describe("a merge", () => {
     expect(manifestIn(after).tombstones).toEqual([]);
   });
 
-  it("that brings nothing is chosen anew after a minute, or longer where it is large", () => {
+  it("that brings nothing is chosen anew after a minute, then two; later where it is large", () => {
     const world = owning(small);
     world.tick();
     expect(published(world.tick(59_000))).toEqual([]);
     world.tick(2_000);
     expect(kinds(published(world.tick()))).toEqual(["CompactSegments"]);
+    expect(published(world.tick(119_000))).toEqual([]);
+    world.tick(2_000);
+    expect(kinds(published(world.tick()))).toEqual(["CompactSegments"]);
     expect(manifestIn(announced(world, compacted(all))).segments).toMatchObject([{ id: "c4-a1" }]);
+    expect(world.state.compactionsGivenUp).toBe(0);
     const large = small.map((segment) => ({
       ...segment,
       object: { ...segment.object, bytes: 100_000_000 },

@@ -11,11 +11,11 @@ import { missingIndexes } from "./indexing.js";
 import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
 
 /**
- * A compaction that brought nothing for so long is forgotten, and chosen anew: its task may have
- * been lost with the broker's memory, or its product's name on the way. Meanwhile nothing else of
- * the channel is compacted.
+ * A compaction that brought nothing for so long is forgotten, and chosen anew: its task or the name
+ * of its product may be lost, and meanwhile nothing else of the channel is compacted. One after the
+ * other waits twice as long: the queue may only be long, and must not fill with repeats.
  */
-const giveUpAfterMs = (bytes: number) => 60_000 + bytes / bytesPerMs;
+const giveUpMs = { first: 60_000, most: 900_000 };
 /** A slow worker's, with a slow store. */
 const bytesPerMs = 2_000;
 
@@ -32,7 +32,8 @@ export function decideCompaction(state: DataWorkerState, now: Now): void {
   const ids = inputs.map((segment) => segment.id);
   for (const id of ids) state.deadRows.delete(id);
   const bytes = inputs.reduce((sum, { object }) => sum + object.bytes, 0);
-  const giveUpAtMs = now.monotonicMs + giveUpAfterMs(bytes);
+  const patienceMs = Math.min(giveUpMs.most, giveUpMs.first * 2 ** state.compactionsGivenUp);
+  const giveUpAtMs = now.monotonicMs + patienceMs + bytes / bytesPerMs;
   state.compaction = { inputs: ids, giveUpAtMs, segment: null };
   const message = taskOf(state, manifest, inputs);
   const messageId = `${state.incarnation}-compact-${state.nextId++}`;
@@ -77,6 +78,7 @@ export function applyCompacted(
   const at = segments.findIndex((segment) => segment.id === done.inputs[0]);
   const inputs = at === -1 ? [] : segments.slice(at, at + done.inputs.length);
   if (inputs.map((segment) => segment.id).join() !== done.inputs.join()) return;
+  state.compactionsGivenUp = 0;
   const { segmentId: id, rowCount, keyDigest, object, appliedThrough } = done;
   if (object === null) {
     state.changes.push({ kind: "compacted", inputs: done.inputs, segment: null });
@@ -105,7 +107,9 @@ function finishCompaction(state: DataWorkerState, now: Now): void {
   if (compaction === null) return;
   const { inputs, segment, giveUpAtMs } = compaction;
   if (segment === null) {
-    if (now.monotonicMs > giveUpAtMs) state.compaction = null;
+    if (now.monotonicMs <= giveUpAtMs) return;
+    state.compaction = null;
+    state.compactionsGivenUp += 1;
   } else if (missingIndexes(state, segment).length === 0) {
     state.changes.push({ kind: "compacted", inputs, segment });
     state.compaction = null;

@@ -3,7 +3,7 @@ import { hasManyDead } from "../../log/compaction-policy.js";
 import type { IndexBuilt, IndexDamaged } from "../../messages/control.js";
 import type { MessageOf } from "../../messages/define.js";
 import { BuildIndex } from "../../messages/task.js";
-import { vectorFieldsOf } from "../../rows/schema.js";
+import { type Field, vectorFieldsOf } from "../../rows/schema.js";
 import type { ManifestSegment } from "../../storage/manifest.js";
 import type { Now } from "../../system/actor.js";
 import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
@@ -41,14 +41,15 @@ export function decideIndexes(state: DataWorkerState, now: Now): void {
 
 /** Whether all that it lacks is being built, as far as is known. */
 function isAsked(state: DataWorkerState, segment: ManifestSegment, now: Now): boolean {
-  return missingIndexes(state, segment).every((field) => {
-    const askedAtMs = state.indexesAsked.get(nameOf(segment, field));
-    const waitedMs = now.monotonicMs - (askedAtMs ?? Number.NEGATIVE_INFINITY);
-    return waitedMs < askAgainAfterMs(segment.rowCount);
-  });
+  return missingIndexes(state, segment).every((field) => isFieldAsked(state, segment, field, now));
 }
 
-const nameOf = ({ id }: ManifestSegment, field: { name: string }) => `${id}/${field.name}`;
+function isFieldAsked(state: DataWorkerState, segment: ManifestSegment, field: Field, now: Now) {
+  const askedAtMs = state.indexesAsked.get(nameOf(segment, field)) ?? Number.NEGATIVE_INFINITY;
+  return now.monotonicMs - askedAtMs < askAgainAfterMs(segment.rowCount);
+}
+
+const nameOf = ({ id }: ManifestSegment, { name }: Field) => `${id}/${name}`;
 
 /** The vector fields for which this segment should have an index and has none. */
 export function missingIndexes(state: DataWorkerState, segment: ManifestSegment) {
@@ -63,9 +64,7 @@ export function missingIndexes(state: DataWorkerState, segment: ManifestSegment)
 function askForIndexes(state: DataWorkerState, segment: ManifestSegment, now: Now): void {
   for (const field of missingIndexes(state, segment)) {
     const name = nameOf(segment, field);
-    const askedAt = state.indexesAsked.get(name);
-    if (askedAt !== undefined && now.monotonicMs - askedAt < askAgainAfterMs(segment.rowCount))
-      continue;
+    if (isFieldAsked(state, segment, field, now)) continue;
     if (!field.dimension || !field.metric || !field.index) continue;
     state.indexesAsked.set(name, now.monotonicMs);
     const message = BuildIndex.create({

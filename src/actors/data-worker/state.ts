@@ -140,6 +140,8 @@ export interface DataWorkerState {
   changes: Change[];
   commit: Commit | null;
   compaction: Compaction | null;
+  /** In a row. */
+  compactionsGivenUp: number;
   /** When an index was asked for, monotonic ms, by `<segment>/<field>`. */
   readonly indexesAsked: Map<string, number>;
   readonly deadRows: Map<string, number>;
@@ -183,6 +185,7 @@ export function initialState(settings: DataWorkerSettings): DataWorkerState {
     changes: [],
     commit: null,
     compaction: null,
+    compactionsGivenUp: 0,
     indexesAsked: new Map(),
     deadRows: new Map(),
     pastCheckpoints: [],
