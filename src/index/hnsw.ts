@@ -1,4 +1,5 @@
 // Approximate search: hnswlib behind typed results. No other file may import it.
+import { closeSync, openSync } from "node:fs";
 import hnswlib from "hnswlib-node";
 import type { IndexParameters, Metric } from "../rows/schema.js";
 import { inverseNorm } from "./distance.js";
@@ -102,9 +103,9 @@ function takeGraph(metric: Metric, dimension: number): hnswlib.HierarchicalNSW {
 function giveBack(graph: hnswlib.HierarchicalNSW, metric: Metric, dimension: number): void {
   graph.initIndex({ maxElements: 1 });
   const shape = shapeOf(metric, dimension);
-  const idle = idleGraphs.get(shape) ?? [];
-  if (idle.length >= idleOfAShapeMax || idleGraphs.size >= shapesMax) return;
-  idleGraphs.set(shape, [...idle, graph]);
+  if (!idleGraphs.has(shape) && idleGraphs.size < shapesMax) idleGraphs.set(shape, []);
+  const idle = idleGraphs.get(shape);
+  if (idle !== undefined && idle.length < idleOfAShapeMax) idle.push(graph);
 }
 
 const spaceOf = (metric: Metric) => (metric === "L2" ? "l2" : "ip");
@@ -175,8 +176,8 @@ export function loadHnsw(bytes: Uint8Array, expected: HnswExpectation): HnswInde
 }
 
 /**
- * A graph whose reading failed holds a dangling pointer: it must neither be used nor collected, and
- * the bytes having been checked, only a lack of memory makes it fail.
+ * A graph whose reading failed holds a dangling pointer: it must neither be used nor collected. The
+ * bytes having been checked and the file opened, only a process without memory comes to that.
  */
 const brokenGraphs: hnswlib.HierarchicalNSW[] = [];
 
@@ -184,6 +185,8 @@ function readGraph({ metric, dimension }: HnswHeader, payload: Uint8Array) {
   return withScratchFile((scratch) => {
     scratch.write(payload);
     if (scratch.size() !== payload.length) throw new Error("the scratch file came out short");
+    // hnswlib lets go of what it holds before it looks whether there is a descriptor left for it.
+    closeSync(openSync(scratch.path, "r"));
     const graph = takeGraph(metric, dimension);
     try {
       graph.readIndexSync(scratch.path);
