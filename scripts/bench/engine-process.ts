@@ -1,5 +1,4 @@
 // A process that runs one system under measurement and puts load on it, as its parent asks.
-
 import { mkdirSync } from "node:fs";
 import { type DataSet, readDataSet } from "./data-sets.js";
 import type {

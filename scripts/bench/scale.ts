@@ -93,11 +93,12 @@ function slope(measured: readonly Measured[]): Figure[] {
   return [figure({ id: "scale.exponent", what, values: [rise / run], unit: "" })];
 }
 
+function medianOf(rates: readonly Rate[], figureOf: (rate: Rate) => number): number {
+  return percentile(rates.map(figureOf), 0.5);
+}
+
 function medianRate(rates: readonly Rate[]): number {
-  return percentile(
-    rates.map(({ vectorsPerSecond }) => vectorsPerSecond),
-    0.5,
-  );
+  return medianOf(rates, ({ vectorsPerSecond }) => vectorsPerSecond);
 }
 
 function mean(values: readonly number[]): number {
@@ -125,18 +126,12 @@ function plotsOf(measured: readonly Measured[]): readonly Plot[] {
         {
           series: `p50, ${seriesOf(shards)}`,
           x: rowCount,
-          y: percentile(
-            one.map(({ p50Ms }) => p50Ms),
-            0.5,
-          ),
+          y: medianOf(one, ({ p50Ms }) => p50Ms),
         },
         {
           series: `p99, ${seriesOf(shards)}`,
           x: rowCount,
-          y: percentile(
-            one.map(({ p99Ms }) => p99Ms),
-            0.5,
-          ),
+          y: medianOf(one, ({ p99Ms }) => p99Ms),
         },
       ]),
     },

@@ -3,8 +3,7 @@
 import type { QueryWorkerState } from "../../actors/query-worker/state.js";
 import { toMs } from "../../log/timestamp.js";
 import type { Mutant } from "../mutant.js";
-import type { Scenario } from "../scenario.js";
-import { noRates } from "../scenario.js";
+import { noRates, type Scenario } from "../scenario.js";
 
 /** RELIABILITY 10.5: what was acknowledged after the barrier was sent is missing. */
 export const joinBarrierInFlight: Mutant = {
