@@ -14,7 +14,6 @@ import { ChannelMeasured, CollectionChanged } from "../messages/control.js";
 import { queryMessages } from "../messages/query.js";
 import { replyMessages } from "../messages/reply.js";
 import { RowsDeleted, RowsInserted, RowsUpserted } from "../messages/wal.js";
-import { decodeRowBatch } from "../rows/row-batch-codec.js";
 import { defineActor, type Effect, type Now, type Outcome } from "../system/actor.js";
 import type { ClientRequest } from "../system/client-request.js";
 import { applyReadReply, askAnew, hedge, readPartsOf } from "./proxy/asking.js";
@@ -44,14 +43,14 @@ import {
   settle,
   startDescribe,
 } from "./proxy/describing.js";
+import { applyToLot, gatherTimer, hedgeLots, sendGathered, startRead } from "./proxy/gathering.js";
 import { foundKeys, respondCount, respondQuery, respondSearch } from "./proxy/merging.js";
 import { applyCollections, applySessions, startOverview } from "./proxy/overviewing.js";
 import { applyMeasured, isLetIn, takePaced } from "./proxy/pacing.js";
-import { failureOf, isComplete, startFindingKeys, startRead } from "./proxy/reading.js";
+import { failureOf, isComplete, startFindingKeys } from "./proxy/reading.js";
 import { refuse, refuseWith, respondError } from "./proxy/responding.js";
 import { applyTimestamp } from "./proxy/stamping.js";
 import {
-  type DecodedReply,
   expect,
   initialState,
   type KnownCollection,
@@ -85,7 +84,7 @@ function apply(state: ProxyState, outcome: Outcome, now: Now): void {
     case "Announced":
       return applyMessage(state, outcome.message, now);
     case "TimerFired":
-      return sweep(state, now);
+      return outcome.id === gatherTimer ? sendGathered(state, now) : sweep(state, now);
     case "Reconnected":
       endCommandsOfOthers(state, outcome.connection);
       return askAnew(state, now);
@@ -212,7 +211,10 @@ function applyMessage(state: ProxyState, message: AnyMessage, now: Now): void {
   if (message.kind === "TimestampReply") return applyTimestamp(state, message.timestamp, now);
   if (!("request" in message)) return;
   const request = state.requests.get(message.request);
-  if (request === undefined) return;
+  if (request === undefined) {
+    if (message.kind === "SearchChannelReply") applyToLot(state, message, now);
+    return;
+  }
   if (message.kind === "CollectionReply") applyCollectionReply(state, request, message);
   if (message.kind === "HostReply") applyHostReply(state, request, message);
   if (message.kind === "FlushReply") applyFlushReply(state, request, message);
@@ -225,20 +227,11 @@ function applyRead(state: ProxyState, request: Request, reply: ReadReply, now: N
   const parts = readPartsOf(request);
   const part = parts?.get(reply.channel);
   if (parts === null || part === undefined) return;
-  if (!applyReadReply(state, part, readable(reply), now)) return;
+  if (!applyReadReply(state, part, reply, now)) return;
   if (!isComplete(parts)) return;
   const failure = failureOf(parts);
   if (failure !== null) return refuse(state, request, failure);
   finishRead(state, request, parts, now);
-}
-
-/** What cannot be read, such as a newer worker's format, ends this request and no other. */
-function readable(reply: ReadReply): DecodedReply {
-  if (reply.rows === null) return { ...reply, batch: null };
-  const decoded = decodeRowBatch(reply.rows);
-  if (decoded.ok) return { ...reply, batch: decoded.batch };
-  const message = `the rows of an answer cannot be read: ${decoded.reason}`;
-  return { ...reply, batch: null, failure: { code: "internal", message, retryable: false } };
 }
 
 function finishRead(
@@ -343,6 +336,7 @@ function sweep(state: ProxyState, now: Now): void {
     const parts = readPartsOf(request);
     if (parts !== null) hedge(state, parts, now);
   }
+  hedgeLots(state, now);
 }
 
 function decide(state: ProxyState, _now: Now): readonly Effect[] {

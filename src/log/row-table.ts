@@ -45,7 +45,15 @@ export function liveCount(table: RowTable): number {
 export function allocateLives(capacity: number): RowLives {
   const born = new Float64Array(new SharedArrayBuffer(capacity * 8));
   const died = new Float64Array(new SharedArrayBuffer(capacity * 8));
-  return { born, died: died.fill(Number.POSITIVE_INFINITY) };
+  const deaths = new Int32Array(new SharedArrayBuffer(4));
+  return { born, died: died.fill(Number.POSITIVE_INFINITY), deaths };
+}
+
+/** The death first, then the count: who reads them the other way round overlooks none. */
+function writeDeath({ died, deaths }: RowLives, offset: number, sequence: number): void {
+  if (sequence === Number.POSITIVE_INFINITY) return;
+  died[offset] = sequence;
+  Atomics.add(deaths, 0, 1);
 }
 
 export function openRange(
@@ -104,7 +112,7 @@ function killAt(table: RowTable, place: number | undefined, sequence: number): v
   if (place === undefined) return;
   const range = table.byNumber.get(Math.floor(place / offsetsPerRange));
   if (range === undefined) throw new Error("a live row in a range that is gone");
-  range.lives.died[place % offsetsPerRange] = sequence;
+  writeDeath(range.lives, place % offsetsPerRange, sequence);
   range.dead += 1;
 }
 
@@ -112,6 +120,7 @@ function grow(range: RowRange): void {
   const larger = allocateLives(range.lives.born.length * 2);
   larger.born.set(range.lives.born);
   larger.died.set(range.lives.died);
+  larger.deaths.set(range.lives.deaths);
   const rowNumbers = new Uint32Array(range.rowNumbers.length * 2);
   rowNumbers.set(range.rowNumbers);
   range.lives = larger;
@@ -153,7 +162,7 @@ function moveRow(table: RowTable, range: RowRange, offset: number, into: RowRang
   const row = range.rowNumbers[offset] as number;
   into.keys.push(key);
   into.lives.born[at] = sequence;
-  into.lives.died[at] = died;
+  writeDeath(into.lives, at, died);
   into.rowNumbers[at] = row;
   into.digest = addToDigest(into.digest, key, sequence, row);
   if (died === Number.POSITIVE_INFINITY) {
@@ -188,7 +197,7 @@ export function replaceRanges(
         rows.sequences[next] === old.lives.born[offset] &&
         rows.rowNumbers[next] === old.rowNumbers[offset];
       const died = old.lives.died[offset] as number;
-      if (same) range.lives.died[next++] = died;
+      if (same) writeDeath(range.lives, next++, died);
       else if (died > span.appliedThrough)
         return { ok: false, reason: `${span.segmentId} lacks a row` };
     }

@@ -1,7 +1,7 @@
 // Which rows of a range a read sees: those alive at its position, narrowed by what it asks for.
 import type { RowLives } from "../system/compute.js";
 
-/** Of the first `count` rows. */
+/** Of the first `count` rows. Nobody changes it: reads may share one. */
 export interface RowSelection {
   readonly count: number;
   /** One byte a row, 1 where it is selected; absent when all are. */
@@ -15,19 +15,50 @@ export interface RowSelection {
  * meanwhile lie behind `at` and change nothing.
  */
 export function selectLiving(lives: RowLives, rowCount: number, at: number): RowSelection {
-  const count = bornThrough(lives.born, rowCount, at);
-  const { died } = lives;
-  let row = 0;
-  while (row < count && (died[row] as number) > at) row += 1;
-  if (row === count) return { count, flags: undefined, selected: count };
-  const flags = new Uint8Array(count).fill(1);
+  return lookAtEach(lives, bornThrough(lives.born, rowCount, at), at).selection;
+}
+
+/** `latest`: when the last of these rows died, also of those that the read still sees. */
+function lookAtEach({ died }: RowLives, count: number, at: number) {
+  let flags: Uint8Array | undefined;
   let selected = count;
-  for (; row < count; row += 1) {
-    if ((died[row] as number) > at) continue;
+  let latest = 0;
+  for (let row = 0; row < count; row += 1) {
+    const sequence = died[row] as number;
+    if (sequence === Number.POSITIVE_INFINITY) continue;
+    if (sequence > latest) latest = sequence;
+    if (sequence > at) continue;
+    flags ??= new Uint8Array(count).fill(1);
     flags[row] = 0;
     selected -= 1;
   }
-  return { count, flags, selected };
+  return { selection: { count, flags, selected }, latest };
+}
+
+/** A selection that holds for every read at `from` or later, as long as nobody else dies. */
+interface Remembered {
+  readonly lives: RowLives;
+  readonly deaths: number;
+  readonly from: number;
+  readonly selection: RowSelection;
+}
+
+/** `selectLiving`, remembered from read to read: looking at each row costs as much as a search. */
+export class LivingRows {
+  #remembered: Remembered | null = null;
+
+  select(lives: RowLives, rowCount: number, at: number): RowSelection {
+    // Before the deaths themselves: what is written in between makes this number an old one.
+    const deaths = Atomics.load(lives.deaths, 0);
+    const count = bornThrough(lives.born, rowCount, at);
+    if (deaths === 0) return { count, flags: undefined, selected: count };
+    const known = this.#remembered;
+    const isKnown = known !== null && known.lives === lives && known.deaths === deaths;
+    if (isKnown && known.selection.count === count && at >= known.from) return known.selection;
+    const { selection, latest } = lookAtEach(lives, count, at);
+    this.#remembered = latest <= at ? { lives, deaths, from: latest, selection } : null;
+    return selection;
+  }
 }
 
 function bornThrough(born: Float64Array, rowCount: number, at: number): number {
@@ -45,7 +76,7 @@ function bornThrough(born: Float64Array, rowCount: number, at: number): number {
 export function narrow(selection: RowSelection, marks: Uint8Array | undefined): RowSelection {
   if (marks === undefined) return selection;
   const { count } = selection;
-  const flags = selection.flags ?? new Uint8Array(count).fill(1);
+  const flags = selection.flags?.slice() ?? new Uint8Array(count).fill(1);
   let selected = 0;
   for (let row = 0; row < count; row += 1) {
     if (marks[row] === 0) flags[row] = 0;

@@ -6,7 +6,7 @@ import type { RowBatch } from "../rows/columns.js";
 import type { CollectionSchema } from "../rows/schema.js";
 import type { RowLives } from "../system/compute.js";
 import { createGrowableColumns, type GrowableColumns } from "./growable-columns.js";
-import { narrow, type RowSelection, selectLiving } from "./row-selection.js";
+import { LivingRows, narrow, type RowSelection } from "./row-selection.js";
 
 export interface VectorQuery {
   readonly field: string;
@@ -23,6 +23,7 @@ export class SegmentHolder {
   private kept: number | null = null;
   /** Null until the fold has given them: a loaded segment is invisible before. */
   lives: RowLives | null;
+  private readonly livingRows = new LivingRows();
   private readonly indexes = new Map<string, HnswIndex>();
 
   constructor(schema: CollectionSchema, lives: RowLives | null, rows = 0) {
@@ -57,7 +58,7 @@ export class SegmentHolder {
   living(rowCount: number, at: number): RowSelection {
     if (this.lives === null) throw new Error("the range has no lives yet");
     if (rowCount > this.count) throw new Error(`${rowCount} rows asked of ${this.count}`);
-    return selectLiving(this.lives, rowCount, at);
+    return this.livingRows.select(this.lives, rowCount, at);
   }
 
   /** Leaves out the rows without a vector in this field. */

@@ -32,10 +32,11 @@ const { sessionTtlMs: ttlMs, duplicateWindowMs, objectGraceMs } = timings;
 const proxyBounds = { requestsMax: 64, entryBytesMax, channelBytesMax: 2 ** 40 };
 
 /** What is started once per host. */
-function singletons(host: string): Partial<Record<Role, Wanted>> {
+function singletons({ name: host, world }: Host): Partial<Record<Role, Wanted>> {
   const leader = { host, sessionTtlMs: ttlMs };
+  const gathersFrom = world.scenario.gathersFrom || Number.POSITIVE_INFINITY;
   return {
-    proxy: { definition: proxy, settings: { ...proxyBounds, proxy: host } },
+    proxy: { definition: proxy, settings: { ...proxyBounds, gathersFrom, proxy: host } },
     coordinator: {
       definition: coordinator,
       settings: {
@@ -76,7 +77,7 @@ class HostAgent {
   }
 
   #startSingletons(): void {
-    const all = singletons(this.#host.name);
+    const all = singletons(this.#host);
     for (const role of this.#host.roles) {
       const wanted = all[role];
       if (wanted !== undefined && !this.#wanted.has(role)) this.#want(role, wanted);

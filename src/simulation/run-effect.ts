@@ -35,7 +35,7 @@ export function runEffect(actor: RunningActor, effect: Effect): void {
     case "respond":
       return world.auditor.respond(host, effect.request, effect.reply);
     case "timer":
-      return host.post(effect.afterMs, () => actor.tell({ kind: "TimerFired", id: effect.id }));
+      return startTimer(actor, effect);
     case "compute":
       return actor.compute.run(effect.id, effect.job);
     case "report":
@@ -54,6 +54,13 @@ export function runEffect(actor: RunningActor, effect: Effect): void {
     default:
       return storeEffect(actor, effect);
   }
+}
+
+/** A busy process comes to what it has put off in its own time. */
+function startTimer(actor: RunningActor, { id, afterMs }: Extract<Effect, { kind: "timer" }>) {
+  const { host } = actor;
+  const waitMs = afterMs === 0 ? host.world.delay() : afterMs;
+  host.post(waitMs, () => actor.tell({ kind: "TimerFired", id }));
 }
 
 function publish(actor: RunningActor, effect: Extract<Effect, { kind: "publish" }>): void {

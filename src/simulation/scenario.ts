@@ -66,6 +66,8 @@ export interface Scenario {
   readonly hasOperator?: boolean;
   /** Query workers share a cache of results, and clients ask the same few things. */
   readonly caches: boolean;
+  /** Searches come several at a time, and proxies gather them from so many on; 0: neither. */
+  readonly gathersFrom: number;
 }
 
 /** What every run has in common; an hour of the real thing is less than a minute here. */
@@ -125,6 +127,7 @@ export function calmScenario(seed: number): Scenario {
     losesTails: false,
     dropsCollections: false,
     caches: false,
+    gathersFrom: 0,
     shards: 1,
     replicas: 1,
     autoId: false,
@@ -178,7 +181,13 @@ export function scenarioOf(seed: number): Scenario {
     unflushedBytesMax: random.chance(0.5) ? 2_000 + random.below(20_000) : largeBudget,
     caches: caching.caches,
     altersReplicas: members.altersReplicas,
+    gathersFrom: gatheringOf(seed),
   };
+}
+
+function gatheringOf(seed: number): number {
+  const random = createRandom(seed ^ 0x6a7e4);
+  return random.chance(0.5) ? 1 + random.below(3) : 0;
 }
 
 /** Drawn apart, so that a seed's other faults are what they were before there was a cache. */

@@ -214,11 +214,20 @@ export class Workload {
   }
 
   #read(done: () => void): void {
-    this.counts.reads += 1;
-    read(this.#tools, collection, this.#asked(), this.#view(), (answer) => {
-      this.#noteRead(answer);
-      done();
-    });
+    const asked = this.#asked();
+    const burst = asked.kind === "search" && this.#tools.world.scenario.gathersFrom > 0 ? 5 : 1;
+    const view = this.#view();
+    let waiting = burst;
+    for (let place = 0; place < burst; place += 1) {
+      this.counts.reads += 1;
+      const one =
+        asked.kind === "search" && place > 0 ? { ...asked, vector: this.#vector() } : asked;
+      read(this.#tools, collection, one, view, (answer) => {
+        this.#noteRead(answer);
+        waiting -= 1;
+        if (waiting === 0) done();
+      });
+    }
   }
 
   #noteRead(answer: Answer | null): void {
@@ -235,18 +244,26 @@ export class Workload {
     const filter = random.chance(0.4) ? this.#filter() : null;
     const of = { test: filter?.test ?? null, filter: filter?.text ?? null };
     const kind = random.next();
-    // A cache is of use, and of danger, where the same things are asked again.
-    const places = this.#tools.world.scenario.caches ? 2 : 10;
     if (kind < 0.2) return { kind: "count", ...of };
     if (kind < 0.6) {
-      const vector = Array.from({ length: dimension }, () => random.below(10) % places);
-      return { kind: "search", vector, limit: 1 + (random.below(6) % places), ...of };
+      const vector = this.#vector();
+      return { kind: "search", vector, limit: 1 + (random.below(6) % this.#places), ...of };
     }
     if (random.chance(0.2)) {
       return { kind: "query", test: null, filter: null, ids: this.#ids(), limit: null };
     }
     const limit = filter === null || random.chance(0.3) ? 1 + random.below(30) : null;
     return { kind: "query", ids: null, limit, ...of };
+  }
+
+  /** A cache is of use, and of danger, where the same things are asked again. */
+  get #places(): number {
+    return this.#tools.world.scenario.caches ? 2 : 10;
+  }
+
+  #vector(): number[] {
+    const { random } = this.#tools.world;
+    return Array.from({ length: dimension }, () => random.below(10) % this.#places);
   }
 
   #view(): { body: Record<string, unknown>; sent: Omit<ReadSent, "asked" | "startedAtMs"> } {

@@ -45,14 +45,20 @@ export type ChannelRole = Extract<Role, "query" | "data">;
 export type HostRole = Exclude<Role, ChannelRole>;
 
 const requestsMax = 4_096;
+/** In flight at a proxy: more of them are worth being gathered. */
+const fewRequests = 4;
 const relistMs = 60_000;
 const orphanGraceMs = 3_600_000;
 const objectGraceMs = 3_600_000;
 
 /** One actor a host. */
 const hostActors: Readonly<Record<HostRole, (context: ActorContext) => ActorStart>> = {
-  proxy: ({ host, channelBytesMax }) =>
-    plan(proxy, { proxy: host, requestsMax, entryBytesMax, channelBytesMax }, null),
+  proxy: ({ host, channelBytesMax, caches }) => {
+    // A shared cache knows searches one by one.
+    const gathersFrom = caches ? Number.POSITIVE_INFINITY : fewRequests;
+    const bounds = { requestsMax, entryBytesMax, channelBytesMax, gathersFrom };
+    return plan(proxy, { proxy: host, ...bounds }, null);
+  },
   coordinator: ({ host, sessionTtlMs }) =>
     plan(
       coordinator,

@@ -15,6 +15,8 @@ export interface RangeView {
 export interface RowLives {
   readonly born: Float64Array;
   readonly died: Float64Array;
+  /** One number: how often a death was written; what was seen holds until it changes. */
+  readonly deaths: Int32Array;
 }
 
 export interface GrowingEntry {

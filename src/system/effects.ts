@@ -267,6 +267,10 @@ export class EffectRunner {
   }
 
   #startTimer(id: string, afterMs: number): void {
+    if (afterMs === 0) {
+      setImmediate(() => void this.#deliver({ kind: "TimerFired", id }));
+      return;
+    }
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       void this.#deliver({ kind: "TimerFired", id });

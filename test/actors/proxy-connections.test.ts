@@ -12,6 +12,7 @@ function startProxy() {
   const state = proxy.initial({
     proxy: "p",
     requestsMax: 8,
+    gathersFrom: 100,
     entryBytesMax: 1_000_000,
     channelBytesMax: 1e9,
   });

@@ -13,7 +13,7 @@ export type DrivenProxy = Driven<ProxyState>;
 let requests = 0;
 
 export function startedProxy(settings = {}): DrivenProxy {
-  const limits = { requestsMax: 8, entryBytesMax: 2_000, channelBytesMax: 1e9 };
+  const limits = { requestsMax: 8, entryBytesMax: 2_000, channelBytesMax: 1e9, gathersFrom: 100 };
   const driven = new Driven<ProxyState>(proxy, { proxy: "host-1", ...limits, ...settings });
   driven.tell({ kind: "Started", incarnation: "p1" });
   return driven;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { allocateLives } from "../../src/log/row-table.js";
 import { BuildIndex, CompactSegments } from "../../src/messages/task.js";
 import { hnswEngine } from "../../src/segments/index-engine.js";
 import { createSegmentHost, type SegmentHost } from "../../src/segments/segment-host.js";
@@ -255,7 +256,8 @@ describe("a thread that crashes", () => {
 
   test("leaves the channels of other threads alone", async () => {
     const [a, b] = ["a-0", "b-0"] as const;
-    const lives = { born: shared([1]), died: shared([Number.POSITIVE_INFINITY]) };
+    const lives = allocateLives(1);
+    lives.born[0] = 1;
     for (const [number, name] of [a, b].entries()) {
       const range = number + 1;
       await pool.run({ kind: "openRange", channel: name, range, shard: 0, schema, lives });
@@ -271,7 +273,7 @@ describe("a thread that crashes", () => {
     const file = join(root, "file");
     await writeFile(file, "");
     const broken = open({ threads: 1, objectStore: { kind: "file", root: join(file, "store") } });
-    const lives = { born: shared([]), died: shared([]) };
+    const lives = allocateLives(0);
     const job = { kind: "openRange", channel: "c", range: 1, shard: 0, schema, lives } as const;
     const details: string[] = [];
     for (let attempt = 0; attempt < 20; attempt += 1) {
@@ -283,81 +285,4 @@ describe("a thread that crashes", () => {
     expect(details.at(-1)).toMatch(/starts again soon/);
     expect(threadsStarted.size).toBeLessThan(5);
   });
-});
-
-function shared(values: readonly number[]): Float64Array {
-  const array = new Float64Array(new SharedArrayBuffer(values.length * 8));
-  array.set(values);
-  return array;
-}
-
-describe("too much at a time", () => {
-  test("reads beyond the bound are rejected at once, the others run", async () => {
-    await pool.close();
-    pool = open({ bounds: { reads: 2 } });
-    await fill();
-    const results = await Promise.allSettled([1, 2, 3, 4].map(() => pool.run(searchJob())));
-    expect(results.map(({ status }) => status)).toEqual([
-      "fulfilled",
-      "fulfilled",
-      "rejected",
-      "rejected",
-    ]);
-    expect(String((results[3] as PromiseRejectedResult).reason)).toMatch(/overloaded/);
-    expect(await pool.run(searchJob())).toMatchObject({ kind: "searched" });
-  });
-
-  test("a range that missed an entry is held no more", async () => {
-    await channel.insert(rowsAt(0, 10));
-    await pool.close();
-    pool = open({ bounds: { entryBytes: 100 } });
-    const { range, entries } = channel.held[0] as Held;
-    const { name } = channel;
-    const { number, lives } = range;
-    const place = { channel: name, range: number };
-    await pool.run({ kind: "openRange", ...place, shard: 0, schema, lives });
-    const entry = entries[0] as Held["entries"][number];
-    const append = pool.run({ kind: "appendRows", ...place, entry, lives: null });
-    await expect(append).rejects.toThrow(/overloaded/);
-    await expect(pool.run(scanJob())).rejects.toThrow(/no range/);
-  });
-
-  test("long jobs wait up to a bound", async () => {
-    await pool.close();
-    pool = open({ bounds: { longJobs: 1 } });
-    const job = { kind: "encodeSegment", shard: 0, schema, entries: [] } as const;
-    const [first, second] = await Promise.allSettled([pool.run(job), pool.run(job)]);
-    expect([first?.status, second?.status]).toEqual(["fulfilled", "rejected"]);
-  });
-});
-
-test("a job that fails in the thread is rejected with its reason, and the thread goes on", async () => {
-  await channel.insert(rowsAt(0, 10));
-  const [view] = channel.views;
-  const views = [{ range: view?.range ?? 0, rowCount: 11 }];
-  await expect(pool.run(scanJob({ views }))).rejects.toThrow(/11 rows asked of 10/);
-  expect(await pool.run(scanJob({ mode: "count" }))).toMatchObject({ count: 10 });
-  expect(crashes).toEqual([]);
-});
-
-test("dropped ranges and channels are gone", async () => {
-  await fill();
-  const [first, second] = channel.views;
-  await pool.run({ kind: "dropRange", channel: channel.name, range: first?.range ?? 0 });
-  await expect(pool.run(scanJob())).rejects.toThrow(/no range/);
-  expect(await pool.run(scanJob({ views: second ? [second] : [] }))).toMatchObject({
-    kind: "scanned",
-  });
-  await pool.run({ kind: "dropChannel", channel: channel.name });
-  await expect(pool.run(scanJob({ views: second ? [second] : [] }))).rejects.toThrow(/no range/);
-});
-
-test("a closed pool rejects what waits and what comes", async () => {
-  await fill();
-  const waiting = pool.run(searchJob());
-  const rejected = expect(waiting).rejects.toThrow(/closed/);
-  await pool.close();
-  await rejected;
-  await expect(pool.run(searchJob())).rejects.toThrow(/closed/);
-  expect(crashes).toEqual([]);
 });

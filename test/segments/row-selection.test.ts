@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  LivingRows,
   narrow,
   offsetsOf,
   type RowSelection,
@@ -35,10 +36,7 @@ test("a row is seen from its birth until just before its death", () => {
   fc.assert(
     fc.property(rowsArbitrary, fc.nat({ max: 60 }), fc.nat(), (rows, at, cut) => {
       const rowCount = rows.length === 0 ? 0 : cut % (rows.length + 1);
-      const lives = {
-        born: Float64Array.from(rows, (row) => row.born),
-        died: Float64Array.from(rows, (row) => row.died),
-      };
+      const lives = livesOf(rows);
       const seen = rows.slice(0, rowCount).flatMap((row, offset) => {
         return row.born <= at && row.died > at ? [offset] : [];
       });
@@ -54,8 +52,42 @@ test("a row is seen from its birth until just before its death", () => {
   );
 });
 
+function livesOf(rows: readonly Row[]) {
+  const born = Float64Array.from(rows, (row) => row.born);
+  const died = Float64Array.from(rows, (row) => row.died);
+  return { born, died, deaths: Int32Array.of(died.filter((at) => at !== never).length) };
+}
+
+test("what is remembered from one read to the next is what looking at each row would give", () => {
+  const stepArbitrary = fc.record({
+    at: fc.nat({ max: 12 }),
+    rowCount: fc.nat({ max: 8 }),
+    dies: fc.option(fc.nat({ max: 7 })),
+  });
+  fc.assert(
+    fc.property(fc.array(stepArbitrary, { maxLength: 30 }), (steps) => {
+      const born = Float64Array.of(1, 1, 2, 3, 3, 4, 6, 8);
+      const lives = { born, died: new Float64Array(8).fill(never), deaths: new Int32Array(1) };
+      const living = new LivingRows();
+      let now = 8;
+      for (const { at, rowCount, dies } of steps) {
+        // A death is always written behind all reads that have begun.
+        if (dies !== null && lives.died[dies] === never) {
+          now += 1;
+          lives.died[dies] = now;
+          Atomics.add(lives.deaths, 0, 1);
+        }
+        const seen = Math.min(at + 4, now);
+        expect(living.select(lives, rowCount, seen)).toEqual(selectLiving(lives, rowCount, seen));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test("nothing is written down where all rows are seen", () => {
-  const lives = { born: Float64Array.of(1, 2, 3), died: new Float64Array(3).fill(never) };
+  const died = new Float64Array(3).fill(never);
+  const lives = { born: Float64Array.of(1, 2, 3), died, deaths: new Int32Array(1) };
   expect(selectLiving(lives, 3, 3)).toEqual({ count: 3, flags: undefined, selected: 3 });
   expect(selectLiving(lives, 3, 2)).toEqual({ count: 2, flags: undefined, selected: 2 });
 });

@@ -1,5 +1,6 @@
 // Jobs and results on their way to a thread and back: whole, and without what belongs to others.
 import { expect, test } from "vitest";
+import { allocateLives } from "../../src/log/row-table.js";
 import type { Key } from "../../src/rows/schema.js";
 import type { ComputeJob } from "../../src/system/compute.js";
 import {
@@ -31,11 +32,11 @@ test("a job takes copies of its bytes alone, not the buffers that they lie in", 
 });
 
 test("the lives of rows must be shared", () => {
-  const shared = new Float64Array(new SharedArrayBuffer(8));
+  const shared = allocateLives(1);
   const job = { kind: "bindLives", channel: "c", range: 1 } as const;
-  const packed = packJob({ ...job, lives: { born: shared, died: shared } });
+  const packed = packJob({ ...job, lives: shared });
   expect(packed.value).toMatchObject(job);
-  const lives = { born: shared, died: Float64Array.of(never) };
+  const lives = { ...shared, died: Float64Array.of(never) };
   expect(() => packJob({ ...job, lives })).toThrow(/shared/);
 });
 

@@ -1,7 +1,9 @@
 // Asks a channel's replicas for a part of a read, again when none answers, and takes the first.
 import type { QueryMessage } from "../../messages/query.js";
+import { decodeRowBatch } from "../../rows/row-batch-codec.js";
 import type { Now } from "../../system/actor.js";
-import type { DecodedReply, ProxyState, ReadPart, Request } from "./state.js";
+import { noteReached } from "./reached.js";
+import type { DecodedReply, ProxyState, ReadPart, ReadReply, Request } from "./state.js";
 
 /** When a copy goes to another replica, it is hoped, because nobody has answered. */
 const hedgesAfterMs = [300, 550];
@@ -44,8 +46,10 @@ export function hedge(state: ProxyState, parts: ReadonlyMap<string, ReadPart>, n
 
 /** Answers may have been lost with the connection, and reads that were sent just before. */
 export function askAnew(state: ProxyState, now: Now): void {
-  for (const request of state.requests.values()) {
-    for (const part of readPartsOf(request)?.values() ?? []) {
+  const lots = [...state.lots.values()].map(({ parts }) => parts);
+  const requests = [...state.requests.values()].flatMap((request) => readPartsOf(request) ?? []);
+  for (const parts of [...requests, ...lots]) {
+    for (const part of parts.values()) {
       if (part.reply === null) sendCopy(state, part, now);
     }
   }
@@ -60,7 +64,7 @@ export function readPartsOf({ work }: Request): Map<string, ReadPart> | null {
 export function applyReadReply(
   state: ProxyState,
   part: ReadPart,
-  reply: DecodedReply,
+  reply: ReadReply,
   now: Now,
 ): boolean {
   if (part.reply !== null) return false;
@@ -69,9 +73,21 @@ export function applyReadReply(
     part.retryAtMs ??= now.monotonicMs + retryPauseMs * part.attempts;
     return false;
   }
-  part.reply = reply;
+  part.reply = readable(reply);
+  // As of a position it may just have been told of.
+  const isOwn = reply.failure === null && part.message.view.asOfSequence === null;
+  if (isOwn) noteReached(state, reply.channel, reply.sequence);
   state.copiesLeft = Math.min(copiesAtOnce, state.copiesLeft + copiesEachAnswer);
   return true;
+}
+
+/** What cannot be read, such as a newer worker's format, ends this request and no other. */
+function readable(reply: ReadReply): DecodedReply {
+  if (reply.rows === null) return { ...reply, batch: null };
+  const decoded = decodeRowBatch(reply.rows);
+  if (decoded.ok) return { ...reply, batch: decoded.batch };
+  const message = `the rows of an answer cannot be read: ${decoded.reason}`;
+  return { ...reply, batch: null, failure: { code: "internal", message, retryable: false } };
 }
 
 function spendCopy(state: ProxyState): boolean {

@@ -18,12 +18,14 @@ import type { DecodedReply, KnownCollection, ProxyState, ReadPart, Request } fro
 
 type Parts = ReadonlyMap<string, ReadPart>;
 
+/** `first`: at which place of the searches that went out together those of this request begin. */
 export function respondSearch(
   state: ProxyState,
   request: Request,
   collection: KnownCollection,
   call: SearchCall,
   parts: Parts,
+  first = 0,
 ): void {
   const output = outputOf(call, collection.schema);
   const channels = repliesOf(parts).flatMap((reply) =>
@@ -31,7 +33,7 @@ export function respondSearch(
   );
   const metric = metricOf(call, collection.schema);
   const results = call.vectors.map((_, query) => {
-    const hits = channels.flatMap((channel) => channel.hitsOf(query));
+    const hits = channels.flatMap((channel) => channel.hitsOf(first + query));
     hits.sort((a, b) => a.distance - b.distance);
     return hits.slice(0, call.limit).map(({ distance, row, channel }) => {
       const score = toScore(metric, distance);

@@ -18,30 +18,35 @@ import type { Now } from "../../system/actor.js";
 import type { ClientError } from "../../system/client-request.js";
 import { askReplicas } from "./asking.js";
 import { refuse } from "./responding.js";
-import type { KnownCollection, ProxyState, ReadPart, Request } from "./state.js";
+import type { KnownCollection, ProxyState, ReadPart, Request, SearchFields } from "./state.js";
 
-export function startRead(
+/** Null when the request was refused. */
+export function prepareRead(
   state: ProxyState,
   request: Request,
   collection: KnownCollection,
   call: ReadCall,
+): Kind | null {
+  const invalid = filterError(call.filter, collection) ?? sessionError(call, collection);
+  const kind = invalid === null ? kindOf(call, collection) : { ok: false as const, error: invalid };
+  if (kind.ok) return kind;
+  refuse(state, request, kind.error);
+  return null;
+}
+
+export function sendRead(
+  state: ProxyState,
+  request: Request,
+  collection: KnownCollection,
+  call: ReadCall,
+  { create }: Pick<Kind, "create">,
   now: Now,
 ): void {
-  const invalid = filterError(call.filter, collection) ?? sessionError(call, collection);
-  if (invalid !== null) return refuse(state, request, invalid);
-  const kind = kindOf(call, collection);
-  if (!kind.ok) return refuse(state, request, kind.error);
   const parts = new Map<string, ReadPart>();
   request.work = { kind: "read", call, parts };
   for (const channel of collection.record.channels) {
-    const view = viewOf(call, collection, channel);
-    askReplicas(
-      state,
-      parts,
-      channel,
-      kind.create({ ...common(state, request, channel), view }),
-      now,
-    );
+    const fields = { ...common(state, request, channel), view: viewOf(call, collection, channel) };
+    askReplicas(state, parts, channel, create(fields), now);
   }
 }
 
@@ -108,14 +113,18 @@ function countMessage(fields: CommonFields, filter: string | null) {
   return QueryChannel.create({ ...fields, ...nothing, filter, mode: "count" });
 }
 
-type Kind =
-  | { ok: true; create: (fields: CommonFields) => QueryMessage }
-  | { ok: false; error: ClientError };
+/** How the message to a channel is made; `search` is what a search has for all channels. */
+export interface Kind {
+  readonly ok: true;
+  readonly search: SearchFields | null;
+  create(fields: CommonFields): QueryMessage;
+}
+type KindRead = Kind | { ok: false; error: ClientError };
 
-function kindOf(call: ReadCall, collection: KnownCollection): Kind {
+function kindOf(call: ReadCall, collection: KnownCollection): KindRead {
   const { filter } = call;
   if (call.operation === "count")
-    return { ok: true, create: (fields) => countMessage(fields, filter) };
+    return { ok: true, search: null, create: (fields) => countMessage(fields, filter) };
   const output = resolveOutput(call.outputFields, collection.schema);
   if (!output.ok) return output;
   const outputFields = [...output.output.columns];
@@ -127,6 +136,7 @@ function kindOf(call: ReadCall, collection: KnownCollection): Kind {
   const limit = call.limit + call.offset;
   return {
     ok: true,
+    search: null,
     create: (fields) =>
       QueryChannel.create({ ...fields, filter, outputFields, ids, limit, mode: "rows" }),
   };
@@ -136,7 +146,7 @@ function searchKind(
   call: Extract<ReadCall, { operation: "search" }>,
   collection: KnownCollection,
   outputFields: string[],
-): Kind {
+): KindRead {
   const field = vectorField(call.field, collection);
   if (!field.ok) return field;
   const { name, dimension = 0 } = field.field;
@@ -147,7 +157,7 @@ function searchKind(
   const { filter, limit, ef, exact } = call;
   const count = call.vectors.length;
   const search = { filter, limit, ef, exact, outputFields, field: name, vectors, count };
-  return { ok: true, create: (fields) => SearchChannel.create({ ...fields, ...search }) };
+  return { ok: true, search, create: (fields) => SearchChannel.create({ ...fields, ...search }) };
 }
 
 type FieldFound = { ok: true; field: Field } | { ok: false; error: ClientError };
@@ -186,7 +196,7 @@ function sessionError(call: ReadCall, { record }: KnownCollection): ClientError 
   return clientError("invalid-session", "as a snapshot the token lacks a shard", hint);
 }
 
-function viewOf(call: ReadCall, { record }: KnownCollection, channel: string): ReadView {
+export function viewOf(call: ReadCall, { record }: KnownCollection, channel: string): ReadView {
   const sessionSequence = call.session?.positions.get(channel) ?? null;
   const { asOf } = call;
   if (asOf?.kind === "time") {

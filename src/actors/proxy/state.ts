@@ -1,8 +1,8 @@
 // What a proxy knows: the requests in flight, the collections they are about, the oracle's time.
-import type { Call, DeleteCall, InsertCall, ReadCall } from "../../contract/calls.js";
+import type { Call, DeleteCall, InsertCall, ReadCall, SearchCall } from "../../contract/calls.js";
 import type { AnyMessage } from "../../messages/catalogue.js";
 import type { MessageOf } from "../../messages/define.js";
-import type { QueryMessage } from "../../messages/query.js";
+import type { QueryMessage, SearchChannel } from "../../messages/query.js";
 import type { CollectionRecord } from "../../messages/records.js";
 import type { QueryChannelReply, SearchChannelReply } from "../../messages/reply.js";
 import type { RowBatch } from "../../rows/columns.js";
@@ -19,6 +19,8 @@ export interface ProxySettings {
   readonly entryBytesMax: number;
   /** A channel with more bytes of rows and indexes takes no new rows. */
   readonly channelBytesMax: number;
+  /** From so many requests in flight on, searches that arrive together are sent together. */
+  readonly gathersFrom: number;
 }
 
 export interface KnownCollection {
@@ -61,6 +63,19 @@ export interface ReadPart {
   reply: DecodedReply | null;
 }
 
+/** What is searched for, whoever asks and wherever. */
+export type SearchFields = Pick<
+  MessageOf<typeof SearchChannel>,
+  "filter" | "outputFields" | "field" | "vectors" | "count" | "limit" | "ef" | "exact"
+>;
+
+/** Searches of several requests that went out as one message to each channel. */
+export interface Lot {
+  /** The vector at place i is that of member i: the number of its request. */
+  readonly members: readonly string[];
+  readonly parts: Map<string, ReadPart>;
+}
+
 /** One shard's entry of a write. */
 export interface WritePart {
   readonly channel: string;
@@ -84,6 +99,7 @@ export type Work =
       parts: Map<string, WritePart>;
     }
   | { kind: "read"; call: ReadCall | DeleteCall; parts: Map<string, ReadPart> }
+  | { kind: "gathered"; call: SearchCall; search: SearchFields }
   | { kind: "command"; messages: Map<string, AnyMessage>; sentAtMs: number }
   | { kind: "describe"; description: Description };
 
@@ -125,6 +141,12 @@ export interface ProxyState {
   readonly loads: Map<string, ChannelLoad>;
   /** Writes that wait until data workers have caught up. */
   readonly paced: Set<string>;
+  /** By what they have in common, the requests whose searches wait to be sent together. */
+  readonly gathering: Map<string, string[]>;
+  /** By the number by which replies name it. */
+  readonly lots: Map<string, Lot>;
+  /** By channel, the furthest position that was heard of. */
+  readonly reached: Map<string, number>;
   /** How many parts of reads may be sent a second time before more are answered. */
   copiesLeft: number;
   /** Requests that wait for a collection's record, by its key. */
@@ -148,6 +170,9 @@ export function initialState(settings: ProxySettings): ProxyState {
     collections: new Map(),
     loads: new Map(),
     paced: new Set(),
+    gathering: new Map(),
+    lots: new Map(),
+    reached: new Map(),
     copiesLeft: copiesAtOnce,
     awaited: new Map(),
     oracle: null,

@@ -14,6 +14,7 @@ import { shardOfAutoId, shardOfKey, shardOfRequest, splitByKey } from "../../row
 import type { LogEntry, Now } from "../../system/actor.js";
 import { channelOf, forgetCollection, keyOf } from "./collections.js";
 import { noteWritten } from "./pacing.js";
+import { noteReached } from "./reached.js";
 import { refuse, refuseWith, respond, sessionOf } from "./responding.js";
 import { stampNow } from "./stamping.js";
 import {
@@ -172,6 +173,7 @@ export function applyAppended(
   const { work } = request;
   const part = work.kind === "write" ? work.parts.get(channel) : undefined;
   if (work.kind !== "write" || part === undefined) return;
+  noteReached(state, channel, acknowledged.sequence);
   if (!acknowledged.duplicate) noteWritten(state, channel, acknowledged.sequence, part.bytes);
   if (acknowledged.duplicate && work.call.operation === "delete" && work.call.filter !== null) {
     const id = expect(state, { for: "original", request: request.id, channel });

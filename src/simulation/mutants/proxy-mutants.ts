@@ -105,3 +105,19 @@ export const strongAsEventual: Mutant = {
     return { ...effect, message: { ...effect.message, view } };
   },
 };
+
+/** What was asked together is told apart wrongly. */
+export const lotsMixedUp: Mutant = {
+  name: "lots-mixed-up",
+  about: "of searches that were sent together, each gets the answer of its neighbour",
+  provoke: (scenario) => ({ ...scenario, gathersFrom: 1 }),
+  effect: (effect, { actor }) => {
+    if (effect.kind !== "publish" || actor !== "proxy" || effect.message.kind !== "SearchChannel") {
+      return effect;
+    }
+    const { vectors, count } = effect.message;
+    const first = vectors.length / count;
+    const turned = Buffer.concat([vectors.subarray(first), vectors.subarray(0, first)]);
+    return { ...effect, message: { ...effect.message, vectors: turned } };
+  },
+};

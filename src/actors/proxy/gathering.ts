@@ -1,0 +1,164 @@
+// Searches that arrive together go to the replicas as one message: a lot, which costs all its
+// members what a message costs.
+import type { ReadCall, SearchCall } from "../../contract/calls.js";
+import type { MessageOf } from "../../messages/define.js";
+import { SearchChannel } from "../../messages/query.js";
+import type { SearchChannelReply } from "../../messages/reply.js";
+import type { Now } from "../../system/actor.js";
+import { applyReadReply, askReplicas, hedge } from "./asking.js";
+import { respondSearch } from "./merging.js";
+import { isReached } from "./reached.js";
+import { failureOf, isComplete, prepareRead, sendRead, viewOf } from "./reading.js";
+import type { KnownCollection, Lot, ProxyState, ReadPart, Request, SearchFields } from "./state.js";
+
+/** Fires when all that arrived in the same turn of the event loop was applied. */
+export const gatherTimer = "gather";
+/** Fewer would leave replicas and their threads without work while others have all of it. */
+const lotsInFlight = 4;
+/** The first vector of a lot is answered with its last. */
+const membersMax = 16;
+/** Of each member, so that the answer to a lot fits into a message. */
+const limitMax = 100;
+
+/** A request in hand whose search waits for others, or is on its way with them. */
+interface Gathered {
+  readonly request: Request;
+  readonly collection: KnownCollection;
+  readonly call: SearchCall;
+  readonly search: SearchFields;
+}
+
+export function startRead(
+  state: ProxyState,
+  request: Request,
+  collection: KnownCollection,
+  call: ReadCall,
+  now: Now,
+): void {
+  const kind = prepareRead(state, request, collection, call);
+  if (kind === null) return;
+  const { search } = kind;
+  if (call.operation !== "search" || search === null || !mayWait(state, call)) {
+    return sendRead(state, request, collection, call, kind, now);
+  }
+  request.work = { kind: "gathered", call, search };
+  gather(state, request, groupOf(collection, call, search));
+}
+
+/** Nobody waits while few are in flight: there is nothing to be gained then. */
+function mayWait(state: ProxyState, call: SearchCall): boolean {
+  if (state.requests.size < state.settings.gathersFrom) return false;
+  const isSmall = call.vectors.length === 1 && call.limit <= limitMax && !call.exact;
+  // Nobody is to wait for positions that another one's session has made up.
+  const isKnown = call.session === null || isReached(state, call.session);
+  return isSmall && isKnown && call.asOf === null;
+}
+
+/** All that searches of one message have in common. */
+function groupOf({ record, revision }: KnownCollection, call: SearchCall, search: SearchFields) {
+  const { field, filter, limit, ef, outputFields } = search;
+  const { consistency, maxAgeMs } = call;
+  const of = [record.collectionId, revision, consistency, maxAgeMs];
+  return JSON.stringify([...of, field, filter, limit, ef, outputFields]);
+}
+
+function gather(state: ProxyState, { id }: Request, group: string): void {
+  if (state.gathering.size === 0) {
+    state.outbox.push({ kind: "timer", id: gatherTimer, afterMs: 0 });
+  }
+  const waiting = state.gathering.get(group);
+  if (waiting === undefined) state.gathering.set(group, [id]);
+  else waiting.push(id);
+}
+
+export function sendGathered(state: ProxyState, now: Now): void {
+  const groups = [...state.gathering.values()];
+  state.gathering.clear();
+  const fair = Math.ceil(state.requests.size / lotsInFlight);
+  const size = Math.min(membersMax, Math.max(1, fair));
+  for (const group of groups) {
+    const waiting = group.flatMap((id) => gatheredOf(state, id) ?? []);
+    for (let first = 0; first < waiting.length; first += size) {
+      sendLot(state, waiting.slice(first, first + size), now);
+    }
+  }
+}
+
+/** Null for one whose deadline has passed. */
+function gatheredOf(state: ProxyState, id: string): Gathered | null {
+  const request = state.requests.get(id);
+  if (request?.work.kind !== "gathered" || request.collection === null) return null;
+  const { call, search } = request.work;
+  return { request, collection: request.collection, call, search };
+}
+
+function sendLot(state: ProxyState, members: readonly Gathered[], now: Now): void {
+  const [first, ...others] = members;
+  if (first === undefined) return;
+  if (others.length === 0) return sendAlone(state, first, now);
+  const { search, collection } = first;
+  const fields = {
+    ...search,
+    proxy: state.incarnation,
+    request: String(state.nextId++),
+    attempt: 0,
+    deadlineMs: Math.max(...members.map(({ request }) => request.deadlineWallMs)),
+    collectionId: collection.record.collectionId,
+    vectors: Buffer.concat(members.map((member) => member.search.vectors)),
+    count: members.length,
+  };
+  const parts = new Map<string, ReadPart>();
+  for (const channel of collection.record.channels) {
+    const message = SearchChannel.create({ ...fields, channel, view: viewOfAll(members, channel) });
+    askReplicas(state, parts, channel, message, now);
+  }
+  state.lots.set(fields.request, { members: members.map(({ request }) => request.id), parts });
+}
+
+/** As young as all of them ask for, and as far as the furthest of their sessions. */
+function viewOfAll(members: readonly Gathered[], channel: string) {
+  const views = members.map(({ call, collection }) => viewOf(call, collection, channel));
+  const [view] = views;
+  if (view === undefined) throw new Error("a lot without a member");
+  const positions = views.flatMap(({ sessionSequence }) => sessionSequence ?? []);
+  return { ...view, sessionSequence: positions.length === 0 ? null : Math.max(...positions) };
+}
+
+function sendAlone(state: ProxyState, { request, collection, call, search }: Gathered, now: Now) {
+  const create = (fields: Omit<MessageOf<typeof SearchChannel>, "kind" | keyof SearchFields>) =>
+    SearchChannel.create({ ...fields, ...search });
+  sendRead(state, request, collection, call, { create }, now);
+}
+
+/** What felled a lot may be due to one of its members: each is asked for by itself then. */
+export function applyToLot(
+  state: ProxyState,
+  reply: MessageOf<typeof SearchChannelReply>,
+  now: Now,
+): void {
+  const lot = state.lots.get(reply.request);
+  const part = lot?.parts.get(reply.channel);
+  if (lot === undefined || part === undefined) return;
+  if (!applyReadReply(state, part, reply, now) || !isComplete(lot.parts)) return;
+  state.lots.delete(reply.request);
+  const isWhole = failureOf(lot.parts) === null;
+  lot.members.forEach((id, place) => {
+    const member = gatheredOf(state, id);
+    if (member === null) return;
+    const { request, collection, call } = member;
+    if (isWhole) respondSearch(state, request, collection, call, lot.parts, place);
+    else sendAlone(state, member, now);
+  });
+}
+
+/** Also forgets those for which nobody waits any more. */
+export function hedgeLots(state: ProxyState, now: Now): void {
+  for (const [id, lot] of state.lots) {
+    if (isAwaited(state, lot)) hedge(state, lot.parts, now);
+    else state.lots.delete(id);
+  }
+}
+
+function isAwaited(state: ProxyState, { members }: Lot): boolean {
+  return members.some((id) => state.requests.has(id));
+}
