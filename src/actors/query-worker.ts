@@ -19,6 +19,8 @@ import {
   continueAdopting,
   startAdopting,
 } from "./query-worker/adopting.js";
+import { applyAhead } from "./query-worker/ahead.js";
+import { applyComputed } from "./query-worker/answering.js";
 import { applyEntry, growingRange } from "./query-worker/following.js";
 import { applyAttached, attachMissing } from "./query-worker/indexes.js";
 import {
@@ -34,7 +36,6 @@ import {
   applyBarrierAppended,
   applyBarrierFailed,
   applyCacheRead,
-  applyComputed,
   applyRead,
   decideReads,
 } from "./query-worker/reading.js";
@@ -178,6 +179,7 @@ function applyExpected(
       return;
     case "Computed":
       if (purpose.for === "read") return applyComputed(state, purpose.delivery, outcome.result);
+      if (purpose.for === "ahead") return applyAhead(state, purpose.delivery, outcome.result);
       if (!outcome.result.ok)
         return restart(state, `a search thread failed: ${outcome.result.detail}`);
       return applyHeld(state, purpose, outcome.result.value);

@@ -1,16 +1,17 @@
 // Answers reads: each waits for what its view asks, then sees the rows of exactly one position.
 import { isPassed, sendBarrier } from "../../log/barrier.js";
-import { keysLike } from "../../log/channel-fold.js";
 import { nextCommitAfter, sequenceAt } from "../../log/timeline.js";
 import { fromMs, type Timestamp, toIso } from "../../log/timestamp.js";
 import type { QueryMessage } from "../../messages/query.js";
-import { type Failure, QueryChannelReply, SearchChannelReply } from "../../messages/reply.js";
+import type { Failure } from "../../messages/reply.js";
 import { Ticked } from "../../messages/wal.js";
 import type { DeliveryId, Now } from "../../system/actor.js";
-import type { ComputeJob, ComputeResult } from "../../system/compute.js";
-import { answerIn, cacheKeyOf, keep, lookUp, type SearchAnswer } from "./caching.js";
+import { runAhead, takeAhead } from "./ahead.js";
+import { failRead, finishRead, sendSearchAnswer } from "./answering.js";
+import { answerIn, cacheKeyOf, lookUp } from "./caching.js";
 import { forgetLostBarrier } from "./following.js";
-import { compute, expect, type QueryWorkerState, type Read, schemaOf } from "./state.js";
+import { jobOf } from "./read-job.js";
+import { compute, expect, type QueryWorkerState, type Read } from "./state.js";
 
 /** After this many deliveries a read has felled two workers: it is not run a third time. */
 const deliveriesMax = 2;
@@ -18,8 +19,6 @@ const barrierRetryMs = 100;
 const barrierLostAfterMs = 3_000;
 /** A tick may be too early for a read as of a time just now; another follows, not at once. */
 const asOfTickEveryMs = 100;
-/** What the broker takes in one message, less the room for what stands around the rows. */
-const replyBytesMax = 8 * 1024 * 1024 - 64 * 1024;
 
 export function applyRead(
   state: QueryWorkerState,
@@ -32,7 +31,16 @@ export function applyRead(
   const arrived = { atMs: now.monotonicMs, turn: state.turn };
   const readTimestamp = state.fold?.commit ?? 0n;
   const place = { running: false, at: 0, readTimestamp };
-  const read: Read = { delivery, message, arrived, ...place, cacheKey: null, wasLookedUp: false };
+  const cached = { cacheKey: null, wasLookedUp: false };
+  const read: Read = {
+    delivery,
+    message,
+    arrived,
+    ...place,
+    ...cached,
+    ahead: null,
+    ranAhead: false,
+  };
   state.reads.set(delivery, read);
   if (deliveries > deliveriesMax) {
     failRead(state, read, {
@@ -55,7 +63,10 @@ export function decideReads(state: QueryWorkerState, now: Now): void {
     const step = nextStep(state, read, now);
     if (step.step === "run") runRead(state, read, step.at);
     if (step.step === "fail") failRead(state, read, step.failure);
-    if (step.step === "barrier") barrierNeeded = true;
+    if (step.step === "barrier") {
+      barrierNeeded = true;
+      runAhead(state, read);
+    }
   }
   forgetSilentBarrier(state, now);
   if (barrierNeeded && now.monotonicMs >= state.barrierBlockedUntilMs) startBarrier(state, now);
@@ -171,11 +182,12 @@ export function applyBarrierFailed(
 }
 
 function runRead(state: QueryWorkerState, read: Read, at: number): void {
-  const job = jobOf(state, read.message, at);
-  if (job === null) return failRead(state, read, misfit);
   read.running = true;
   read.at = at;
   read.readTimestamp = read.message.view.asOfTimestamp ?? state.fold?.commit ?? 0n;
+  if (takeAhead(state, read)) return;
+  const job = jobOf(state, read.message, at);
+  if (job === null) return failRead(state, read, misfit);
   read.cacheKey = cacheKeyOf(state, read.message);
   if (!lookUp(state, read)) compute(state, job, { for: "read", delivery: read.delivery });
 }
@@ -198,105 +210,3 @@ const misfit: Failure = {
   message: "the read does not fit the collection's schema",
   retryable: false,
 };
-
-/** Null for what no proxy sends: it must not end the worker, and then the next one. */
-function jobOf(state: QueryWorkerState, message: QueryMessage, at: number): ComputeJob | null {
-  const { channel } = state.settings;
-  const ranges = state.table.ranges.filter((range) => range.count > 0);
-  const views = ranges.map((range) => ({ range: range.number, rowCount: range.count }));
-  const { filter, outputFields, limit } = message;
-  if (message.kind === "QueryChannel") {
-    const ids = message.ids === null ? null : keysLike(schemaOf(state), message.ids);
-    if (ids !== null && ids.length !== message.ids?.length) return null;
-    const { mode } = message;
-    return { kind: "scan", channel, views, at, ids, filter, limit, mode, outputFields };
-  }
-  const { field, vectors, count, ef, exact } = message;
-  const declared = schemaOf(state).fields.find(({ name }) => name === field);
-  if (declared?.metric === undefined || declared.dimension === undefined) return null;
-  const { metric, dimension } = declared;
-  const common = { channel, views, at, field, metric, dimension, filter, outputFields };
-  return { kind: "search", ...common, vectors, count, limit: message.limit, ef, exact };
-}
-
-export function applyComputed(
-  state: QueryWorkerState,
-  delivery: DeliveryId,
-  result: { ok: true; value: ComputeResult } | { ok: false; detail: string },
-): void {
-  const read = state.reads.get(delivery);
-  if (read === undefined) return;
-  if (!result.ok) return failRead(state, read, unavailable(result.detail));
-  const value = result.value;
-  if (value.kind === "invalid") {
-    return failRead(state, read, {
-      code: "invalid-filter",
-      message: value.message,
-      retryable: false,
-    });
-  }
-  if (value.kind !== "searched" && value.kind !== "scanned") {
-    return failRead(state, read, unavailable(`a search thread answered '${value.kind}'`));
-  }
-  const vectorBytes = value.kind === "searched" ? value.distances.byteLength : 0;
-  const bytes = (value.rows?.byteLength ?? 0) + vectorBytes;
-  if (bytes > replyBytesMax) return failRead(state, read, tooLarge(bytes));
-  answerRead(state, read, value);
-}
-
-/** The broker would refuse the answer, and the client wait for it in vain. */
-function tooLarge(bytes: number): Failure {
-  const message = `the answer of a shard has ${bytes} bytes; ${replyBytesMax} fit into a message`;
-  const hint = "ask for fewer rows or fewer output fields at a time, or narrow the filter";
-  return { code: "payload-too-large", message, hint, retryable: false };
-}
-
-function answerRead(
-  state: QueryWorkerState,
-  read: Read,
-  value: Extract<ComputeResult, { kind: "searched" | "scanned" }>,
-): void {
-  const { rows } = value;
-  if (value.kind === "searched") {
-    const { buffer, byteOffset, byteLength } = value.distances;
-    const distances = new Uint8Array(buffer, byteOffset, byteLength);
-    const answer = { counts: [...value.counts], distances, rows };
-    sendSearchAnswer(state, read, answer);
-    return keep(state, read, answer);
-  }
-  const fields = { ...replyFields(read), failure: null, rows };
-  const message = QueryChannelReply.create({ ...fields, count: value.count });
-  state.outbox.push({ kind: "publish", message, messageId: null });
-  finishRead(state, read);
-}
-
-function sendSearchAnswer(state: QueryWorkerState, read: Read, answer: SearchAnswer): void {
-  const message = SearchChannelReply.create({ ...replyFields(read), failure: null, ...answer });
-  state.outbox.push({ kind: "publish", message, messageId: null });
-  finishRead(state, read);
-}
-
-function replyFields(read: Read) {
-  const { proxy, request, channel, attempt } = read.message;
-  const { at: sequence, readTimestamp } = read;
-  return { proxy, request, channel, attempt, sequence, readTimestamp };
-}
-
-function failRead(state: QueryWorkerState, read: Read, failure: Failure): void {
-  const fields = { ...replyFields(read), failure, rows: null };
-  const message =
-    read.message.kind === "SearchChannel"
-      ? SearchChannelReply.create({ ...fields, counts: [], distances: new Uint8Array() })
-      : QueryChannelReply.create({ ...fields, count: 0 });
-  state.outbox.push({ kind: "publish", message, messageId: null });
-  finishRead(state, read);
-}
-
-function finishRead(state: QueryWorkerState, read: Read): void {
-  state.reads.delete(read.delivery);
-  state.outbox.push({ kind: "acknowledge", delivery: read.delivery });
-}
-
-function unavailable(detail: string): Failure {
-  return { code: "unavailable", message: detail, retryable: true };
-}

@@ -11,6 +11,7 @@ import type { Manifest, ManifestSegment } from "../../storage/manifest.js";
 import type { Tombstone } from "../../storage/tombstones-file.js";
 import type { DeliveryId, Effect, LogPosition } from "../../system/actor.js";
 import type { ComputeJob } from "../../system/compute.js";
+import type { Ahead } from "./ahead.js";
 
 export interface QueryWorkerSettings {
   readonly host: string;
@@ -38,6 +39,9 @@ export interface Read {
   /** Under which the shared cache may have the answer, or get it. */
   cacheKey: string | null;
   wasLookedUp: boolean;
+  ahead: Ahead | null;
+  /** Once is enough: what failed ahead is tried again behind the barrier. */
+  ranAhead: boolean;
 }
 
 /** Segments and tombstones on their way from the object store, until all are here. */
@@ -72,6 +76,7 @@ export type Purpose =
   | { for: "holder" }
   | { for: "barrier"; id: string }
   | { for: "cached"; delivery: DeliveryId }
+  | { for: "ahead"; delivery: DeliveryId }
   | { for: "read"; delivery: DeliveryId };
 
 export interface QueryWorkerState {

@@ -150,3 +150,24 @@ function oftenCached(scenario: Scenario): Scenario {
   const odds = { ...scenario.odds, cacheForgets: 0, cachePoisoned: 0.2 };
   return { ...scenario, caches: true, clients: 4, pauseBetweenMs: 20, odds };
 }
+
+/** What was found before the barrier is told although the log has brought something new since. */
+export const aheadForGranted: Mutant = {
+  name: "ahead-for-granted",
+  about: "a search that was begun ahead of its barrier is believed whatever has changed",
+  provoke: (scenario) => ({
+    ...scenario,
+    clients: 3,
+    pauseBetweenMs: 20,
+    caches: false,
+    gathersFrom: 0,
+    odds: { ...scenario.odds, slow: 0.2 },
+  }),
+  afterApply(_outcome, { actor, state }) {
+    if (actor !== "query-worker") return;
+    const worker = state as QueryWorkerState;
+    for (const { ahead } of worker.reads.values()) {
+      if (ahead !== null) Object.assign(ahead, { changedAt: worker.changedAt.sequence });
+    }
+  },
+};
