@@ -74,7 +74,7 @@ function apply(state: DataWorkerState, outcome: Outcome, now: Now): void {
   state.isLookingAround = outcome.kind !== "LogEntryRead";
   switch (outcome.kind) {
     case "Started":
-      return start(state, outcome.incarnation);
+      return start(state, outcome.incarnation, now);
     case "Stopping":
       state.phase = "stopping";
       return;
@@ -95,8 +95,9 @@ function apply(state: DataWorkerState, outcome: Outcome, now: Now): void {
   }
 }
 
-function start(state: DataWorkerState, incarnation: string): void {
+function start(state: DataWorkerState, incarnation: string, now: Now): void {
   const { collectionId } = state.settings;
+  state.changedAtMs = now.monotonicMs;
   state.incarnation = incarnation;
   state.outbox.push(
     { kind: "listen", definitions: [CollectionChanged], token: collectionId, from: "new" },

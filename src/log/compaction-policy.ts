@@ -8,6 +8,8 @@ const inputsMax = 16;
 const deadShareMax = 0.2;
 const tierFactor = 4;
 const smallestTierBytes = 1024 * 1024;
+/** What a merge must add to the largest of its segments to be worth that one's rewriting. */
+const growthMin = 1.25;
 
 type DeadRows = ReadonlyMap<string, number>;
 
@@ -19,6 +21,7 @@ export function chooseCompaction(
   segments: readonly ManifestSegment[],
   deadRows: DeadRows,
   mergeBytes: number,
+  isQuiet: boolean,
 ): readonly ManifestSegment[] {
   const worst = segmentWithMostDead(segments, deadRows);
   if (worst !== -1) return grownRun(segments, worst, deadRows, mergeBytes);
@@ -28,7 +31,30 @@ export function chooseCompaction(
     const tiers = new Set(run.map(tierOf));
     if (tiers.size === 1 && bytes <= mergeBytes) return run;
   }
-  return [];
+  return isQuiet ? longestRun(segments, mergeBytes) : [];
+}
+
+/**
+ * Each segment costs every search as much as a large one would. Where nothing changes, fewer are
+ * worth a rewrite that would not pay while more of them come.
+ */
+function longestRun(
+  segments: readonly ManifestSegment[],
+  mergeBytes: number,
+): readonly ManifestSegment[] {
+  let longest: readonly ManifestSegment[] = [];
+  for (let start = 0; start < segments.length; start += 1) {
+    let [bytes, largest] = [0, 0];
+    for (let end = start; end < Math.min(segments.length, start + inputsMax); end += 1) {
+      const own = segments[end]?.object.bytes ?? 0;
+      bytes += own;
+      largest = Math.max(largest, own);
+      if (bytes > mergeBytes) break;
+      const isWorth = end > start && bytes >= largest * growthMin;
+      if (isWorth && end + 1 - start > longest.length) longest = segments.slice(start, end + 1);
+    }
+  }
+  return longest;
 }
 
 function segmentWithMostDead(segments: readonly ManifestSegment[], deadRows: DeadRows): number {

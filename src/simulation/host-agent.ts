@@ -27,7 +27,7 @@ interface Wanted {
   readonly settings: object;
 }
 
-const { sessionTtlMs: ttlMs, duplicateWindowMs, objectGraceMs } = timings;
+const { sessionTtlMs: ttlMs, duplicateWindowMs, objectGraceMs, quietMs } = timings;
 
 const proxyBounds = { requestsMax: 64, entryBytesMax, channelBytesMax: 2 ** 40 };
 
@@ -216,7 +216,7 @@ function placeOf(host: string, record: AssignmentRecord) {
 
 export function dataPlace(host: Host, record: AssignmentRecord): Wanted {
   const { unflushedBytesMax } = host.world.scenario;
-  const bounds = { duplicateWindowMs, objectGraceMs, unflushedBytesMax };
+  const bounds = { duplicateWindowMs, objectGraceMs, unflushedBytesMax, quietMs };
   const settings = { ...placeOf(host.name, record), ...bounds };
   return { definition: dataWorker, settings };
 }

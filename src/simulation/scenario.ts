@@ -83,6 +83,7 @@ export const timings = {
   taskAckWaitMs: 3_000,
   queryAckWaitMs: 1_000,
   objectGraceMs: 8_000,
+  quietMs: 400,
   assignmentsEveryMs: 1_000,
 } as const;
 

@@ -50,6 +50,8 @@ const fewRequests = 4;
 const relistMs = 60_000;
 const orphanGraceMs = 3_600_000;
 const objectGraceMs = 3_600_000;
+/** Of a channel: longer than the pauses of a writer that has not finished. */
+export const quietMs = 20_000;
 
 /** One actor a host. */
 const hostActors: Readonly<Record<HostRole, (context: ActorContext) => ActorStart>> = {
@@ -78,7 +80,10 @@ const channelActors: Readonly<
   data: ({ host, duplicateWindowMs, unflushedBytesMax }, assignment) =>
     plan(
       dataWorker,
-      { host, duplicateWindowMs, objectGraceMs, unflushedBytesMax, ...channelOf(assignment) },
+      {
+        ...{ host, duplicateWindowMs, objectGraceMs, unflushedBytesMax, quietMs },
+        ...channelOf(assignment),
+      },
       assignment.channel,
     ),
 };

@@ -151,6 +151,17 @@ describe("a merge", () => {
     expect(world.state.compaction).toBeNull();
   });
 
+  it("of fewer than four waits until nothing has changed for a while", () => {
+    const world = new DataWorld(2 ** 30, 20_000);
+    world.monotonicMs = 100_000;
+    world.own(manifestOf(1, 2, small.slice(0, 2)));
+    world.log(inserted(9));
+    expect(kinds(published(world.tick(19_000)))).not.toContain("CompactSegments");
+    world.log(inserted(10));
+    expect(kinds(published(world.tick(19_000)))).not.toContain("CompactSegments");
+    expect(kinds(published(world.tick(1_100)))).toContain("CompactSegments");
+  });
+
   it("is not chosen a second time while the first is on its way into the manifest", () => {
     const world = owning(small);
     world.tick();

@@ -15,9 +15,9 @@ export class DataWorld extends Driven<DataWorkerState> {
   sequence = 0;
   #revision = 10;
 
-  constructor(unflushedBytesMax = 2 ** 30) {
+  constructor(unflushedBytesMax = 2 ** 30, quietMs = 1e9) {
     const place = { host: "h1", channel, shard: 0, collectionId, collectionKey: recordKey };
-    const bounds = { duplicateWindowMs, objectGraceMs: 3_600_000, unflushedBytesMax };
+    const bounds = { duplicateWindowMs, objectGraceMs: 3_600_000, unflushedBytesMax, quietMs };
     super(dataWorker, { ...place, ...bounds });
   }
 

@@ -27,7 +27,8 @@ export function decideCompaction(state: DataWorkerState, now: Now): void {
   const underWay = [...(state.commit?.changes ?? []), ...state.changes];
   if (underWay.some((change) => change.kind === "compacted")) return;
   const { mergeBytes } = record.settings.thresholds;
-  const inputs = chooseCompaction(manifest.segments, state.deadRows, mergeBytes);
+  const isQuiet = now.monotonicMs - state.changedAtMs >= state.settings.quietMs;
+  const inputs = chooseCompaction(manifest.segments, state.deadRows, mergeBytes, isQuiet);
   if (inputs.length === 0) return;
   const ids = inputs.map((segment) => segment.id);
   for (const id of ids) state.deadRows.delete(id);

@@ -12,6 +12,7 @@ export function applyEntry(state: DataWorkerState, entry: LogEntry, now: Now): v
   const event = foldEntry(fold, entry);
   const isSeal = entry.kind === "SegmentSealed";
   addEntry(state.open, foldedEntry(fold, entry, event, now));
+  if (event.kind === "rows" || event.kind === "deleted") state.changedAtMs = now.monotonicMs;
   if (event.kind === "sealed") {
     closeOpenRange(state, event.through);
   }

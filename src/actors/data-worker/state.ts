@@ -27,6 +27,8 @@ export interface DataWorkerSettings {
   readonly objectGraceMs: number;
   /** Rows that wait for the object store take no more memory than this; the log keeps the rest. */
   readonly unflushedBytesMax: number;
+  /** A channel whose rows have not changed for so long has its last segments merged as well. */
+  readonly quietMs: number;
 }
 
 export type Phase = "starting" | "taking-over" | "replaying" | "owning" | "damaged" | "stopping";
@@ -132,6 +134,8 @@ export interface DataWorkerState {
   sealBlockedUntilMs: number;
   /** When the log was read last, monotonic ms. */
   lastReadAtMs: number;
+  /** When an entry was folded that changes rows, monotonic ms. */
+  changedAtMs: number;
   /** Whether this message is one after which segments are looked through. */
   isLookingAround: boolean;
   flush: Flush | null;
@@ -179,6 +183,7 @@ export function initialState(settings: DataWorkerSettings): DataWorkerState {
     seal: null,
     sealBlockedUntilMs: 0,
     lastReadAtMs: 0,
+    changedAtMs: 0,
     isLookingAround: false,
     flush: null,
     flushFailures: 0,
