@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Collection } from "../../src/client/collection.js";
 import type { ElanusClient } from "../../src/client/connect.js";
 import type { ChannelDescription, CollectionDescription } from "../../src/client/types.js";
+import { quietMs } from "../../src/system/actor-table.js";
 import { bucketOf, type DataSet, rowOf } from "./data-sets.js";
 import { nowUs } from "./run.js";
 import { processorSeconds } from "./usage.js";
@@ -102,13 +103,18 @@ const quietWithinMs = 900_000;
 /** Of a core; a profiler takes some of it, too. */
 const quietShare = { plain: 0.1, profiled: 0.3 };
 
-/** Waits until no segments are being merged any more, as its processes' use of the cores tells. */
-export async function untilQuiet(pids: readonly number[]): Promise<void> {
+/** Waits until the last segments have been merged, which begins once nothing has changed lately. */
+export const untilMerged = (pids: readonly number[]) => untilQuiet(pids, quietMs / 1_000 + 4);
+
+/**
+ * Waits until nothing goes on for a few seconds, as the processes' use of the cores tells.
+ */
+export async function untilQuiet(pids: readonly number[], seconds = 3): Promise<void> {
   // Hosts are started with this process' own arguments.
   const isProfiled = process.execArgv.includes("--cpu-prof");
   const share = isProfiled ? quietShare.profiled : quietShare.plain;
   const deadline = performance.now() + quietWithinMs;
-  for (let quietRounds = 0; quietRounds < 3; ) {
+  for (let quietRounds = 0; quietRounds < seconds; ) {
     const before = processorSeconds(pids);
     await delay(1_000);
     const after = processorSeconds(pids);

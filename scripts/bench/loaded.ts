@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Role } from "../../src/messages/records.js";
 import { type BenchCluster, removeCluster, startBenchCluster } from "./cluster.js";
-import { createFor, fill, untilIndexed, untilQuiet } from "./collection.js";
+import { createFor, fill, untilIndexed, untilMerged } from "./collection.js";
 import { type DataSet, gloveRowsMax, readDataSet, readyDataSet } from "./data-sets.js";
 import { graph } from "./engine.js";
 import { type Figure, figure } from "./figures.js";
@@ -35,7 +35,7 @@ async function withStoredRows(run: Run, name: string, measure: Measure): Promise
       const rows = await createFor(client, set, { name: "rows", replicas });
       await fill(rows, set);
       await untilIndexed(rows, set);
-      await untilQuiet(cluster.pids);
+      await untilMerged(cluster.pids);
     } finally {
       await cluster.stop();
     }

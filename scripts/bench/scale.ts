@@ -1,7 +1,7 @@
 // What a search costs as rows and shards grow.
 import { percentile } from "../quickstart/measuring.js";
 import { removeCluster, startBenchCluster } from "./cluster.js";
-import { createFor, fill, untilIndexed, untilQuiet } from "./collection.js";
+import { createFor, fill, untilIndexed, untilMerged } from "./collection.js";
 import { gloveRowsMax, readDataSet, readyDataSet } from "./data-sets.js";
 import { type Rate, startEngine } from "./engine-client.js";
 import { recallAt } from "./equal-recall.js";
@@ -42,7 +42,7 @@ async function measure(run: Run, rowCount: number, shards: number): Promise<Meas
     const rows = await createFor(client, set, { name: "rows", shards });
     await fill(rows, set);
     await untilIndexed(rows, set);
-    await untilQuiet(cluster.pids);
+    await untilMerged(cluster.pids);
     const work = { dataSet: set.name, rowCount, directory: "", collection: "rows" };
     const engine = await startEngine("elanus", { ...work, url: cluster.natsUrl });
     const recall = await recallAt(engine, exactTruth(set, k), ef);

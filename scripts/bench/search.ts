@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type BenchCluster, hostsOf, removeCluster, startBenchCluster } from "./cluster.js";
-import { createFor, fill, untilIndexed, untilQuiet } from "./collection.js";
+import { createFor, fill, untilIndexed, untilMerged } from "./collection.js";
 import { type DataSet, type DataSetName, readDataSet, readyDataSet } from "./data-sets.js";
 import type { EngineName, EngineWork, SearchOptions } from "./engine.js";
 import { type EngineClient, type Rate, startEngine } from "./engine-client.js";
@@ -72,7 +72,7 @@ async function load(cluster: BenchCluster, set: DataSet): Promise<void> {
   const rows = await createFor(client, set, { name: "rows" });
   const { rowsPerSecond, startedAtMs } = await fill(rows, set);
   const seconds = ((await untilIndexed(rows, set)) - startedAtMs) / 1_000;
-  await untilQuiet(cluster.pids);
+  await untilMerged(cluster.pids);
   say(
     `elanus: ${Math.round(rowsPerSecond)} rows/s acknowledged, indexed in ${seconds.toFixed(1)} s`,
   );

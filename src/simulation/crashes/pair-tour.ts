@@ -18,6 +18,8 @@ interface OpenPoint {
 const settleMs = 400;
 /** Nothing that is left to do was met for so long: another world may come to it. */
 const quietMs = 20_000;
+/** Another world goes on with what is left: one that ran for hours would say little of its end. */
+const worldMsMax = 240_000;
 
 /**
  * At whatever first point is met a process dies, and again at the first point met by the recovery
@@ -96,7 +98,8 @@ export class PairTour implements CrashDirector {
 
   isEnough(nowMs: number): boolean {
     if (this.#phase !== "calm" || nowMs < this.#calmFromMs) return false;
-    return this.#isOver() || nowMs > this.#progressAtMs + quietMs;
+    const isDue = nowMs > Math.min(this.#progressAtMs + quietMs, worldMsMax);
+    return this.#isOver() || isDue;
   }
 
   #isOver(): boolean {
