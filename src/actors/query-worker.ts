@@ -36,6 +36,7 @@ import {
   applyBarrierAppended,
   applyBarrierFailed,
   applyCacheRead,
+  applyHeadRead,
   applyRead,
   decideReads,
 } from "./query-worker/reading.js";
@@ -88,6 +89,7 @@ function applyOutcome(state: QueryWorkerState, outcome: Outcome, now: Now): void
     case "TimerFired":
       return applyTimer(state, outcome.id);
     case "Reconnected":
+      state.isHeadRefused = false;
       return;
     default:
       return applyExpected(state, outcome, now);
@@ -174,6 +176,9 @@ function applyExpected(
     case "AppendFailed":
       if (purpose.for !== "barrier") return;
       return applyBarrierFailed(state, purpose.id, `${outcome.reason}: ${outcome.detail}`, now);
+    case "HeadRead":
+      if (purpose.for === "barrier") applyHeadRead(state, purpose, outcome.result, now);
+      return;
     case "CacheRead":
       if (purpose.for === "cached") applyCacheRead(state, purpose.delivery, outcome.bytes);
       return;

@@ -1,4 +1,5 @@
-// The barrier that makes a read as young as it asks: a tick of the worker's own, read back.
+// The barrier that makes a read as young as it asks: a tick of the worker's own, read back from the
+// log; or the log's last sequence, asked for, once all up to it was read.
 
 /** When something happened: by the clock, and by the actor's count of the messages it applied. */
 export interface Moment {
@@ -11,7 +12,8 @@ export interface Moment {
 export interface Barrier {
   /** When the newest barrier that was read back had been sent. */
   passed: Moment;
-  inFlight: { readonly id: string; readonly sent: Moment } | null;
+  /** `through`: what has to be read, once it is known, where no tick was sent. */
+  inFlight: { readonly id: string; readonly sent: Moment; through: number | null } | null;
   next: number;
 }
 
@@ -38,7 +40,7 @@ export function isPassed(barrier: Barrier, need: BarrierNeed): boolean {
 export function sendBarrier(barrier: Barrier, writer: string, now: Moment): string | null {
   if (barrier.inFlight !== null) return null;
   const id = `${writer}-${barrier.next++}`;
-  barrier.inFlight = { id, sent: now };
+  barrier.inFlight = { id, sent: now, through: null };
   return id;
 }
 
@@ -48,4 +50,12 @@ export function readBarrierBack(barrier: Barrier, request: string): boolean {
   barrier.passed = barrier.inFlight.sent;
   barrier.inFlight = null;
   return true;
+}
+
+/** All up to `position` has been read. */
+export function reachBarrier(barrier: Barrier, position: number): void {
+  const { inFlight } = barrier;
+  if (inFlight === null || inFlight.through === null || position < inFlight.through) return;
+  barrier.passed = inFlight.sent;
+  barrier.inFlight = null;
 }

@@ -45,15 +45,7 @@ export function liveCount(table: RowTable): number {
 export function allocateLives(capacity: number): RowLives {
   const born = new Float64Array(new SharedArrayBuffer(capacity * 8));
   const died = new Float64Array(new SharedArrayBuffer(capacity * 8));
-  const deaths = new Int32Array(new SharedArrayBuffer(4));
-  return { born, died: died.fill(Number.POSITIVE_INFINITY), deaths };
-}
-
-/** The death first, then the count: who reads them the other way round overlooks none. */
-function writeDeath({ died, deaths }: RowLives, offset: number, sequence: number): void {
-  if (sequence === Number.POSITIVE_INFINITY) return;
-  died[offset] = sequence;
-  Atomics.add(deaths, 0, 1);
+  return { born, died: died.fill(Number.POSITIVE_INFINITY) };
 }
 
 export function openRange(
@@ -112,7 +104,7 @@ function killAt(table: RowTable, place: number | undefined, sequence: number): v
   if (place === undefined) return;
   const range = table.byNumber.get(Math.floor(place / offsetsPerRange));
   if (range === undefined) throw new Error("a live row in a range that is gone");
-  writeDeath(range.lives, place % offsetsPerRange, sequence);
+  range.lives.died[place % offsetsPerRange] = sequence;
   range.dead += 1;
 }
 
@@ -120,7 +112,6 @@ function grow(range: RowRange): void {
   const larger = allocateLives(range.lives.born.length * 2);
   larger.born.set(range.lives.born);
   larger.died.set(range.lives.died);
-  larger.deaths.set(range.lives.deaths);
   const rowNumbers = new Uint32Array(range.rowNumbers.length * 2);
   rowNumbers.set(range.rowNumbers);
   range.lives = larger;
@@ -162,7 +153,7 @@ function moveRow(table: RowTable, range: RowRange, offset: number, into: RowRang
   const row = range.rowNumbers[offset] as number;
   into.keys.push(key);
   into.lives.born[at] = sequence;
-  writeDeath(into.lives, at, died);
+  into.lives.died[at] = died;
   into.rowNumbers[at] = row;
   into.digest = addToDigest(into.digest, key, sequence, row);
   if (died === Number.POSITIVE_INFINITY) {
@@ -197,7 +188,7 @@ export function replaceRanges(
         rows.sequences[next] === old.lives.born[offset] &&
         rows.rowNumbers[next] === old.rowNumbers[offset];
       const died = old.lives.died[offset] as number;
-      if (same) writeDeath(range.lives, next++, died);
+      if (same) range.lives.died[next++] = died;
       else if (died > span.appliedThrough)
         return { ok: false, reason: `${span.segmentId} lacks a row` };
     }

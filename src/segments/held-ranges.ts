@@ -10,9 +10,7 @@ export interface HeldRange {
   readonly shard: number | null;
 }
 
-export interface ViewedRange extends HeldRange {
-  readonly rowCount: number;
-}
+export interface ViewedRange extends HeldRange, Omit<RangeView, "range"> {}
 
 /** The owner thinks that this thread holds what it does not: it has to start over. */
 export class UnknownRangeError extends Error {
@@ -46,7 +44,7 @@ export class HeldRanges {
   /** The ranges that have rows, in log order. */
   view(channel: string, views: readonly RangeView[]): readonly ViewedRange[] {
     return views
-      .map(({ range, rowCount }) => ({ ...this.get(channel, range), rowCount }))
+      .map(({ range, ...view }) => ({ ...this.get(channel, range), ...view }))
       .filter(({ rowCount }) => rowCount > 0)
       .sort((a, b) => a.holder.birthOf(0) - b.holder.birthOf(0));
   }

@@ -38,7 +38,7 @@ function lookAtEach({ died }: RowLives, count: number, at: number) {
 /** A selection that holds for every read at `from` or later, as long as nobody else dies. */
 interface Remembered {
   readonly lives: RowLives;
-  readonly deaths: number;
+  readonly dead: number;
   readonly from: number;
   readonly selection: RowSelection;
 }
@@ -47,16 +47,21 @@ interface Remembered {
 export class LivingRows {
   #remembered: Remembered | null = null;
 
-  select(lives: RowLives, rowCount: number, at: number): RowSelection {
-    // Before the deaths themselves: what is written in between makes this number an old one.
-    const deaths = Atomics.load(lives.deaths, 0);
+  /** `dead`: of all rows when the read was sent; left out: nothing is remembered. */
+  select(
+    lives: RowLives,
+    { rowCount, dead }: { readonly rowCount: number; readonly dead?: number | undefined },
+    at: number,
+  ): RowSelection {
     const count = bornThrough(lives.born, rowCount, at);
-    if (deaths === 0) return { count, flags: undefined, selected: count };
+    if (dead === 0) return { count, flags: undefined, selected: count };
     const known = this.#remembered;
-    const isKnown = known !== null && known.lives === lives && known.deaths === deaths;
+    const isKnown = known !== null && known.lives === lives && known.dead === dead;
     if (isKnown && known.selection.count === count && at >= known.from) return known.selection;
     const { selection, latest } = lookAtEach(lives, count, at);
-    this.#remembered = latest <= at ? { lives, deaths, from: latest, selection } : null;
+    // Later deaths, which may be written while this looks, are behind `at`.
+    const isLasting = dead !== undefined && latest <= at;
+    this.#remembered = isLasting ? { lives, dead, from: latest, selection } : null;
     return selection;
   }
 }

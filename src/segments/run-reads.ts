@@ -94,12 +94,12 @@ function misfit({ holder }: ViewedRange, { field, dimension, metric }: SearchJob
 }
 
 function targetOf(
-  { holder, rowCount }: ViewedRange,
+  { holder, ...view }: ViewedRange,
   at: number,
   filter: Filter | null,
   ids: { readonly keys: Parameters<typeof markKeys>[2]; readonly field: string } | null,
 ): ReadTarget {
-  let selection = holder.living(rowCount, at);
+  let selection = holder.living(view, at);
   const { scalars } = holder.columns;
   const { count } = selection;
   if (ids !== null) {

@@ -4,7 +4,7 @@ import { searchSegment } from "../index/segment-search.js";
 import type { Hits } from "../index/top-k.js";
 import type { RowBatch } from "../rows/columns.js";
 import type { CollectionSchema } from "../rows/schema.js";
-import type { RowLives } from "../system/compute.js";
+import type { RangeView, RowLives } from "../system/compute.js";
 import { createGrowableColumns, type GrowableColumns } from "./growable-columns.js";
 import { LivingRows, narrow, type RowSelection } from "./row-selection.js";
 
@@ -55,10 +55,11 @@ export class SegmentHolder {
   }
 
   /** The rows that a read at position `at` sees, of the first `rowCount`. */
-  living(rowCount: number, at: number): RowSelection {
+  living(view: Pick<RangeView, "rowCount" | "dead">, at: number): RowSelection {
+    const { rowCount } = view;
     if (this.lives === null) throw new Error("the range has no lives yet");
     if (rowCount > this.count) throw new Error(`${rowCount} rows asked of ${this.count}`);
-    return this.livingRows.select(this.lives, rowCount, at);
+    return this.livingRows.select(this.lives, view, at);
   }
 
   /** Leaves out the rows without a vector in this field. */

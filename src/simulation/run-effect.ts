@@ -47,6 +47,8 @@ export function runEffect(actor: RunningActor, effect: Effect): void {
       return host.send(world.delay(), () => world.broker.purge(effect.channel, effect.through));
     case "readEntry":
       return readEntry(actor, effect);
+    case "readHead":
+      return readHead(actor, effect);
     case "readCache":
       return readCache(actor, effect);
     case "writeCache":
@@ -92,6 +94,32 @@ function readEntry(actor: RunningActor, effect: Extract<Effect, { kind: "readEnt
     const log = world.broker.find(channel);
     const entry = log === undefined ? null : entryAt(log, sequence);
     actor.tellSoon({ kind: "EntryRead", id, entry });
+  });
+}
+
+const headTimeoutMs = 1_000;
+
+/** There and back on the connection, with which question or answer may be lost. */
+function readHead(actor: RunningActor, effect: Extract<Effect, { kind: "readHead" }>): void {
+  const { host } = actor;
+  const { world } = host;
+  const { id, channel } = effect;
+  let isOver = false;
+  const tell = (result: Extract<Outcome, { kind: "HeadRead" }>["result"]) => {
+    if (isOver) return;
+    isOver = true;
+    actor.tell({ kind: "HeadRead", id, result });
+  };
+  if (world.scenario.isClustered === true) {
+    return host.post(0, () => tell({ ok: false, reason: "refused" }));
+  }
+  host.post(headTimeoutMs, () => tell(unavailable("no answer")));
+  if (!host.link.connected) return;
+  host.send(world.delay(), () => {
+    const log = world.broker.find(channel);
+    if (log === undefined || world.strikes("acknowledgementLost")) return;
+    const sequence = log.last;
+    host.receive(world.delay(), () => tell({ ok: true, sequence }));
   });
 }
 

@@ -68,6 +68,8 @@ export interface Scenario {
   readonly caches: boolean;
   /** Searches come several at a time, and proxies gather them from so many on; 0: neither. */
   readonly gathersFrom: number;
+  /** The brokers are several: none of them is asked how far a log reaches. */
+  readonly isClustered?: boolean;
 }
 
 /** What every run has in common; an hour of the real thing is less than a minute here. */
@@ -182,13 +184,15 @@ export function scenarioOf(seed: number): Scenario {
     unflushedBytesMax: random.chance(0.5) ? 2_000 + random.below(20_000) : largeBudget,
     caches: caching.caches,
     altersReplicas: members.altersReplicas,
-    gathersFrom: gatheringOf(seed),
+    ...gatheringOf(seed),
   };
 }
 
-function gatheringOf(seed: number): number {
+/** Drawn apart, too: how searches are sent, and how far the log reaches is learnt. */
+function gatheringOf(seed: number) {
   const random = createRandom(seed ^ 0x6a7e4);
-  return random.chance(0.5) ? 1 + random.below(3) : 0;
+  const gathersFrom = random.chance(0.5) ? 1 + random.below(3) : 0;
+  return { gathersFrom, isClustered: random.chance(0.3) };
 }
 
 /** Drawn apart, so that a seed's other faults are what they were before there was a cache. */

@@ -62,6 +62,11 @@ export type Effect =
   | { kind: "release"; channel: string }
   /** Read one entry, for instance the original of a duplicate. */
   | { kind: "readEntry"; id: string; channel: string; sequence: number }
+  /**
+   * Ask for the last sequence of a channel's log. Refused in a cluster: there a server that leads
+   * no more may answer, and lack what others have acknowledged since.
+   */
+  | { kind: "readHead"; id: string; channel: string }
   /** Publish to its declared subject; may be lost, so who needs it asks again. */
   | {
       kind: "publish";
@@ -119,6 +124,9 @@ export type Effect =
 /** Retrying may help; nothing was done, or it is not known whether it was. */
 export type Unavailable = { ok: false; reason: "unavailable"; detail: string };
 
+/** Not to be had on this connection. */
+export type RefusedHere = { ok: false; reason: "refused" };
+
 /** What came of an effect, or of something the host watches for the actor. */
 export type Outcome =
   | { kind: "Started"; incarnation: string }
@@ -142,6 +150,11 @@ export type Outcome =
       detail: string;
     }
   | { kind: "EntryRead"; id: string; entry: LogEntry | null }
+  | {
+      kind: "HeadRead";
+      id: string;
+      result: { ok: true; sequence: number } | RefusedHere | Unavailable;
+    }
   | { kind: "Delivered"; delivery: DeliveryId; deliveries: number; message: AnyMessage }
   | { kind: "Announced"; message: AnyMessage }
   | { kind: "ClientRequested"; request: ClientRequest }

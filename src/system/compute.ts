@@ -9,14 +9,14 @@ export interface RangeView {
   readonly range: number;
   /** Rows from the first on that the search may see; later ones came after it. */
   readonly rowCount: number;
+  /** How many rows of the range had died then: while it is the same number, the same rows live. */
+  readonly dead?: number;
 }
 
 /** Per row, shared with the threads: the sequence at which it was born and at which it died. */
 export interface RowLives {
   readonly born: Float64Array;
   readonly died: Float64Array;
-  /** One number: how often a death was written; what was seen holds until it changes. */
-  readonly deaths: Int32Array;
 }
 
 export interface GrowingEntry {

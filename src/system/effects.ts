@@ -7,7 +7,7 @@ import type { Bus } from "./bus.js";
 import type { ClientReply } from "./client-request.js";
 import type { ComputeJob, ComputeResult } from "./compute.js";
 import { envelopeOf, logEntryOf, logEnvelopeOf } from "./envelope.js";
-import { type ApiResult, purgeStream, readStoredMessage } from "./jetstream.js";
+import { type ApiResult, purgeStream, readStoredMessage, readStreamInfo } from "./jetstream.js";
 import { type Following, followLog } from "./log-follower.js";
 import {
   leaseIsOver,
@@ -89,6 +89,8 @@ export class EffectRunner {
         return this.#release(effect.channel);
       case "readEntry":
         return this.#settle(this.#readEntry(effect));
+      case "readHead":
+        return this.#settle(this.#readHead(effect));
       case "publish":
         return this.#publish(effect);
       case "take":
@@ -218,6 +220,16 @@ export class EffectRunner {
       await delay(waitMs);
     }
     return { kind: "EntryRead", id, entry: entry ?? null } as const;
+  }
+
+  async #readHead({ id, channel }: Extract<Effect, { kind: "readHead" }>): Promise<Outcome> {
+    const { link } = this.#ports.bus;
+    if (link.clustered) return { kind: "HeadRead", id, result: { ok: false, reason: "refused" } };
+    const read = await readStreamInfo(link, logStreamOf(channel));
+    const result = read.ok
+      ? ({ ok: true, sequence: read.value.state.last_seq } as const)
+      : unavailable(read);
+    return { kind: "HeadRead", id, result };
   }
 
   #publish({ message, messageId, connection }: Extract<Effect, { kind: "publish" }>): void {

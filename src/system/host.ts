@@ -234,7 +234,12 @@ function openService(link: NatsLink, version: string, quota: Quota, proxy: Runni
   return ClientService.start(link, { version, newId, take, quota });
 }
 
-/** 96 random bits, fit for a subject. */
+/** Of this process: 96 random bits. */
+const processId = randomBytes(12).toString("base64url");
+let idsGiven = 0;
+
+/** Unique for ever, and fit for a subject; a new one is needed for each request. */
 function newId(): string {
-  return randomBytes(12).toString("base64url");
+  idsGiven += 1;
+  return `${processId}-${idsGiven.toString(36)}`;
 }

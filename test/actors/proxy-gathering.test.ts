@@ -55,19 +55,18 @@ describe("searches that arrive together", () => {
     );
     expect(asked).toEqual([]);
     const lots = queries(driven.pass(0, "gather"));
-    expect(lots.map((lot) => lot.kind === "SearchChannel" && lot.count)).toEqual([2, 2, 2]);
-    const [first, second, third] = lots;
-    if (!first || !second || !third) throw new Error("three lots");
-    expect(foundIds(driven.tell(eachFound(second)))).toEqual([[["30"]], [["40"]]]);
-    expect(foundIds(driven.tell(eachFound(first)))).toEqual([[["10"]], [["20"]]]);
+    expect(lots.map((lot) => lot.kind === "SearchChannel" && lot.count)).toEqual([3, 3]);
+    const [first, second] = lots;
+    if (!first || !second) throw new Error("two lots");
+    expect(foundIds(driven.tell(eachFound(second)))).toEqual([[["40"]], [["50"]], [["60"]]]);
+    expect(foundIds(driven.tell(eachFound(first)))).toEqual([[["10"]], [["20"]], [["30"]]]);
     expect(driven.tell(eachFound(first))).toEqual([]);
-    driven.tell(eachFound(third));
     expect([driven.state.requests.size, driven.state.lots.size]).toEqual([0, 0]);
   });
 
   it("wait for all shards, and for one timer", () => {
     const driven = gatheringProxy(recordEntry());
-    const effects = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((place) =>
+    const effects = [1, 2, 3, 4].flatMap((place) =>
       ask(driven, "main.docs.search", searchOf(place)),
     );
     expect(every(effects, "timer").filter(({ id }) => id === "gather")).toHaveLength(1);
@@ -76,6 +75,22 @@ describe("searches that arrive together", () => {
     if (!left || !right) throw new Error("a lot for each shard");
     expect(driven.tell(eachFound(left))).toEqual([]);
     expect(foundIds(driven.tell(eachFound(right)))).toEqual([[["10", "10"]], [["20", "20"]]]);
+  });
+
+  it("go out as so many messages as there are to be replicas, of a bounded size", () => {
+    const lotsOf = (count: number, replicas: number) => {
+      const { settings } = recordWith();
+      const record = recordWith({ channels: ["c1-0"], settings: { ...settings, replicas } });
+      const driven = gatheringProxy(recordEntry(record));
+      for (let place = 0; place < count; place += 1) {
+        ask(driven, "main.docs.search", searchOf(place));
+      }
+      const lots = queries(driven.pass(0, "gather"));
+      return lots.map((lot) => lot.kind === "SearchChannel" && lot.count);
+    };
+    expect(lotsOf(12, 4)).toEqual([3, 3, 3, 3]);
+    expect(lotsOf(90, 1)).toEqual([32, 32, 26]);
+    expect(lotsOf(1, 1)).toEqual([1]);
   });
 
   it("stay apart where they ask for other things, or for the past", () => {
@@ -113,7 +128,7 @@ describe("searches that arrive together", () => {
       ask(driven, "main.docs.search", { ...searchOf(place), session });
     }
     const lots = queries(driven.pass(0, "gather"));
-    expect(lots.map(({ view }) => view.sessionSequence)).toEqual([null, null, 10, 10]);
+    expect(lots.map(({ view }) => view.sessionSequence)).toEqual([null, 10]);
   });
 
   it("are asked for one by one when what they were sent in fails", () => {
@@ -126,7 +141,7 @@ describe("searches that arrive together", () => {
       ...{ ...message, counts: [], distances: new Uint8Array(), rows: null },
     });
     const alone = queries(driven.tell({ kind: "Announced", message: reply }));
-    expect(alone.map((one) => one.kind === "SearchChannel" && one.count)).toEqual([1, 1]);
+    expect(alone.map((one) => one.kind === "SearchChannel" && one.count)).toEqual([1, 1, 1]);
     const [first, second] = alone;
     if (!first || !second) throw new Error("two searches");
     expect(foundIds(driven.tell(eachFound(second)))).toEqual([[["20"]]]);

@@ -255,7 +255,9 @@ describe("adopting", () => {
     ]);
     expect([...job(effects, "bindLives").job.lives.died]).toEqual([Number.POSITIVE_INFINITY, 5]);
     expect(job(effects, "dropRange").job.range).toBe(1);
-    expect(job(world.read(), "scan").job.views).toEqual([{ range: load.job.range, rowCount: 2 }]);
+    expect(job(world.read(), "scan").job.views).toEqual([
+      { range: load.job.range, rowCount: 2, dead: 1 },
+    ]);
   });
 
   it("keeps serving when an object is missing, and takes the manifest up at the next look", () => {

@@ -264,7 +264,7 @@ describe("a load", () => {
     await host.run(loadOf(object, wide));
     const born = Float64Array.from(rows, (_, place) => place + 1);
     const died = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
-    const lives = { born, died, deaths: new Int32Array(1) };
+    const lives = { born, died };
     await host.run({ kind: "bindLives", channel: channel.name, range: 77, lives });
     for (const at of [0, 1_047, 1_048, 1_049, count - 1]) {
       const query = values.slice(at * 1_000, (at + 1) * 1_000);

@@ -73,7 +73,6 @@ describe("split range", () => {
   it("gives the tail lives of its own", async () => {
     const { host, tail } = await splitHost();
     tail.died[0] = 3;
-    tail.deaths[0] = 1;
     const rows = await scan(host, [{ range: 2, rowCount: 3 }]);
     expect(rows.map((row) => row.tag)).toEqual(["t5", "t6"]);
   });

@@ -106,7 +106,6 @@ describe("automatic ids", () => {
     const lives = {
       born: Float64Array.of(8, 8, 11),
       died: new Float64Array(3).fill(Number.POSITIVE_INFINITY),
-      deaths: new Int32Array(1),
     };
     await host.run({ kind: "openRange", ...place, shard: 3, schema: automatic, lives });
     for (const entry of entries) {

@@ -13,10 +13,10 @@ import type { KnownCollection, Lot, ProxyState, ReadPart, Request, SearchFields 
 
 /** Fires when all that arrived in the same turn of the event loop was applied. */
 export const gatherTimer = "gather";
-/** Fewer would leave replicas and their threads without work while others have all of it. */
-const lotsInFlight = 4;
+/** Fewer would leave replicas without work while others have all of it. */
+const lotsMin = 2;
 /** The first vector of a lot is answered with its last. */
-const membersMax = 16;
+const membersMax = 32;
 /** Of each member, so that the answer to a lot fits into a message. */
 const limitMax = 100;
 
@@ -74,14 +74,19 @@ function gather(state: ProxyState, { id }: Request, group: string): void {
 export function sendGathered(state: ProxyState, now: Now): void {
   const groups = [...state.gathering.values()];
   state.gathering.clear();
-  const fair = Math.ceil(state.requests.size / lotsInFlight);
-  const size = Math.min(membersMax, Math.max(1, fair));
   for (const group of groups) {
     const waiting = group.flatMap((id) => gatheredOf(state, id) ?? []);
+    const size = lotSize(state, waiting);
     for (let first = 0; first < waiting.length; first += size) {
       sendLot(state, waiting.slice(first, first + size), now);
     }
   }
+}
+
+/** What is in flight is to be spread over the replicas, each of which takes one lot at a time. */
+function lotSize(state: ProxyState, [first]: readonly Gathered[]): number {
+  const lots = Math.max(lotsMin, first?.collection.record.settings.replicas ?? 0);
+  return Math.min(membersMax, Math.ceil(state.requests.size / lots));
 }
 
 /** Null for one whose deadline has passed. */

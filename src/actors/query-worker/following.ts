@@ -1,5 +1,5 @@
 // Follows the channel's log: rows are born, die and are handed to the search threads.
-import { readBarrierBack } from "../../log/barrier.js";
+import { reachBarrier, readBarrierBack } from "../../log/barrier.js";
 import { type ChannelEvent, type ChannelFold, foldEntry } from "../../log/channel-fold.js";
 import { bear, kill, openRange, type RowRange, splitRange } from "../../log/row-table.js";
 import { record } from "../../log/timeline.js";
@@ -21,7 +21,8 @@ export function applyEntry(state: QueryWorkerState, entry: LogEntry, now: Now): 
   const fold = state.fold;
   if (fold === null) throw new Error("a log entry before the fold began");
   applyEvent(state, fold, entry, foldEntry(fold, entry));
-  readBarrierBack(state.barrier, entry.request);
+  if (readBarrierBack(state.barrier, entry.request)) state.tickedAtMs = now.monotonicMs;
+  reachBarrier(state.barrier, entry.sequence);
   forgetLostBarrier(state);
   state.lastReadAtMs = now.monotonicMs;
   const caughtUp = fold.position.sequence >= state.replayThrough;

@@ -12,7 +12,11 @@ export function jobOf(
 ): ComputeJob | null {
   const { channel } = state.settings;
   const ranges = state.table.ranges.filter((range) => range.count > 0);
-  const views = ranges.map((range) => ({ range: range.number, rowCount: range.count }));
+  const views = ranges.map((range) => ({
+    range: range.number,
+    rowCount: range.count,
+    dead: range.dead,
+  }));
   const { filter, outputFields, limit } = message;
   if (message.kind === "QueryChannel") {
     const ids = message.ids === null ? null : keysLike(schemaOf(state), message.ids);

@@ -1,11 +1,11 @@
 // Answers reads: each waits for what its view asks, then sees the rows of exactly one position.
-import { isPassed, sendBarrier } from "../../log/barrier.js";
+import { isPassed, reachBarrier, sendBarrier } from "../../log/barrier.js";
 import { nextCommitAfter, sequenceAt } from "../../log/timeline.js";
 import { fromMs, type Timestamp, toIso } from "../../log/timestamp.js";
 import type { QueryMessage } from "../../messages/query.js";
 import type { Failure } from "../../messages/reply.js";
 import { Ticked } from "../../messages/wal.js";
-import type { DeliveryId, Now } from "../../system/actor.js";
+import type { DeliveryId, Now, Outcome } from "../../system/actor.js";
 import { runAhead, takeAhead } from "./ahead.js";
 import { failRead, finishRead, sendSearchAnswer } from "./answering.js";
 import { answerIn, cacheKeyOf, lookUp } from "./caching.js";
@@ -16,6 +16,8 @@ import { compute, expect, type QueryWorkerState, type Read } from "./state.js";
 /** After this many deliveries a read has felled two workers: it is not run a third time. */
 const deliveriesMax = 2;
 const barrierRetryMs = 100;
+/** So old is the time at most that an answer names, beside what the log has brought since. */
+const tickEveryMs = 1_000;
 const barrierLostAfterMs = 3_000;
 /** A tick may be too early for a read as of a time just now; another follows, not at once. */
 const asOfTickEveryMs = 100;
@@ -54,6 +56,7 @@ export function applyRead(
 /** Runs every read whose view is reached, and sends a barrier if one is called for. */
 export function decideReads(state: QueryWorkerState, now: Now): void {
   let barrierNeeded = false;
+  let isTickNeeded = false;
   for (const read of state.reads.values()) {
     if (read.running) continue;
     if (now.wallMs > read.message.deadlineMs) {
@@ -63,19 +66,23 @@ export function decideReads(state: QueryWorkerState, now: Now): void {
     const step = nextStep(state, read, now);
     if (step.step === "run") runRead(state, read, step.at);
     if (step.step === "fail") failRead(state, read, step.failure);
+    if (step.step === "tick") isTickNeeded = true;
     if (step.step === "barrier") {
       barrierNeeded = true;
       runAhead(state, read);
     }
   }
   forgetSilentBarrier(state, now);
-  if (barrierNeeded && now.monotonicMs >= state.barrierBlockedUntilMs) startBarrier(state, now);
+  if (!(barrierNeeded || isTickNeeded) || now.monotonicMs < state.barrierBlockedUntilMs) return;
+  startBarrier(state, isTickNeeded, now);
 }
 
 type Step =
   | { step: "run"; at: number }
   | { step: "wait" }
   | { step: "barrier" }
+  /** Only an entry of the log moves the time that it has reached. */
+  | { step: "tick" }
   | { step: "fail"; failure: Failure };
 
 function nextStep(state: QueryWorkerState, read: Read, now: Now): Step {
@@ -110,7 +117,7 @@ function asOfTimestampStep(state: QueryWorkerState, read: Read, at: Timestamp, n
 function tickStep({ barrier: { passed } }: QueryWorkerState, read: Read, now: Now): Step {
   const isFirst = passed.turn < read.arrived.turn;
   const isDue = now.monotonicMs - passed.atMs >= asOfTickEveryMs;
-  return isFirst || isDue ? { step: "barrier" } : { step: "wait" };
+  return isFirst || isDue ? { step: "tick" } : { step: "wait" };
 }
 
 /** A position is readable as long as the next change after it was not made too long ago. */
@@ -135,15 +142,27 @@ function tooOld(oldest: Timestamp): Step {
   return { step: "fail", failure: { code: "as-of-too-old", message, hint, retryable: false } };
 }
 
-function startBarrier(state: QueryWorkerState, now: Now): void {
+/**
+ * Asking how far the log reaches costs a fraction of an entry, which every follower of the channel
+ * reads as well. A tick now and then keeps the time that answers name near the present.
+ */
+function startBarrier(state: QueryWorkerState, isTickNeeded: boolean, now: Now): void {
   const sent = { atMs: now.monotonicMs, turn: state.turn };
   const id = sendBarrier(state.barrier, state.incarnation, sent);
   if (id === null) return;
+  const { channel } = state.settings;
   state.barrierSequence = null;
+  const position = state.fold?.position.sequence ?? 0;
+  const effectId = expect(state, { for: "barrier", id, position });
+  const isTickDue = now.monotonicMs - state.tickedAtMs >= tickEveryMs;
+  if (!(isTickNeeded || isTickDue || state.isHeadRefused)) {
+    state.outbox.push({ kind: "readHead", id: effectId, channel });
+    return;
+  }
   state.outbox.push({
     kind: "append",
-    id: expect(state, { for: "barrier", id }),
-    message: Ticked.create({ channel: state.settings.channel }),
+    id: effectId,
+    message: Ticked.create({ channel }),
     stamp: 0n,
     request: id,
     messageId: id,
@@ -159,6 +178,27 @@ function forgetSilentBarrier(state: QueryWorkerState, now: Now): void {
   if (now.monotonicMs - heardAtMs < barrierLostAfterMs) return;
   state.barrier.inFlight = null;
   state.barrierSequence = null;
+}
+
+export function applyHeadRead(
+  state: QueryWorkerState,
+  { id, position }: { readonly id: string; readonly position: number },
+  result: Extract<Outcome, { kind: "HeadRead" }>["result"],
+  now: Now,
+): void {
+  const { inFlight } = state.barrier;
+  if (inFlight?.id !== id) return;
+  if (!result.ok && result.reason === "refused") {
+    state.isHeadRefused = true;
+    state.barrier.inFlight = null;
+    return;
+  }
+  if (!result.ok) return applyBarrierFailed(state, id, result.detail, now);
+  // What was read before is there no more: the follower is about to find out.
+  if (result.sequence < position) return applyBarrierFailed(state, id, "it lost its end", now);
+  state.troubles.delete("log");
+  inFlight.through = result.sequence;
+  reachBarrier(state.barrier, state.fold?.position.sequence ?? 0);
 }
 
 export function applyBarrierAppended(state: QueryWorkerState, id: string, sequence: number): void {
@@ -178,7 +218,7 @@ export function applyBarrierFailed(
   if (state.barrier.inFlight?.id !== id) return;
   state.barrier.inFlight = null;
   state.barrierBlockedUntilMs = now.monotonicMs + barrierRetryMs;
-  state.troubles.set("log", `the log takes no ticks: ${detail}`);
+  state.troubles.set("log", `the log gives no barrier: ${detail}`);
 }
 
 function runRead(state: QueryWorkerState, read: Read, at: number): void {

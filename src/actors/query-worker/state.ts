@@ -74,7 +74,7 @@ export type Purpose =
   | { for: "tombstones" }
   | { for: "index"; segmentId: string; number: number; field: string; key: string }
   | { for: "holder" }
-  | { for: "barrier"; id: string }
+  | { for: "barrier"; id: string; position: number }
   | { for: "cached"; delivery: DeliveryId }
   | { for: "ahead"; delivery: DeliveryId }
   | { for: "read"; delivery: DeliveryId };
@@ -105,6 +105,10 @@ export interface QueryWorkerState {
   barrierBlockedUntilMs: number;
   /** Where the log took the barrier in flight, once it has said so. */
   barrierSequence: number | null;
+  /** When a tick of its own was read back last, monotonic ms. */
+  tickedAtMs: number;
+  /** Nobody tells how far the log reaches: this connection is to a cluster. */
+  isHeadRefused: boolean;
   /** When the log was read last, monotonic ms. */
   lastReadAtMs: number;
   /** By segment, what was announced of its dead rows last and when, monotonic ms. */
@@ -147,6 +151,8 @@ export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
     barrier: createBarrier(),
     barrierBlockedUntilMs: 0,
     barrierSequence: null,
+    tickedAtMs: Number.NEGATIVE_INFINITY,
+    isHeadRefused: false,
     lastReadAtMs: 0,
     deadRowsTold: new Map(),
     attached: new Set(),

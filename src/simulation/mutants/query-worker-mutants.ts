@@ -171,3 +171,23 @@ export const aheadForGranted: Mutant = {
     }
   },
 };
+
+/** How far the log reaches is asked for, and not waited for. */
+export const headNotAwaited: Mutant = {
+  name: "head-not-awaited",
+  about: "a strong read is answered at once whatever is still to be read up to the log's end",
+  provoke: (scenario) => ({
+    ...scenario,
+    clients: 4,
+    pauseBetweenMs: 20,
+    isClustered: false,
+    odds: { ...scenario.odds, slow: 0.2, followerLags: 0.05 },
+  }),
+  outcome: (outcome, { actor, state }) => {
+    if (actor !== "query-worker" || outcome.kind !== "HeadRead" || !outcome.result.ok) {
+      return outcome;
+    }
+    const sequence = (state as QueryWorkerState).fold?.position.sequence ?? 0;
+    return { ...outcome, result: { ok: true, sequence } };
+  },
+};
