@@ -2,6 +2,7 @@
 import type { Key } from "../rows/schema.js";
 import { addToDigest, differenceOf, emptyDigest, type KeyDigest } from "../storage/key-digest.js";
 import type { RowLives } from "../system/compute.js";
+import { KeyList, type MapKey, mapKeyOf } from "./key-list.js";
 
 /** Rows of (from, through] in log order; whoever holds their vectors may change, these do not. */
 export interface RowRange {
@@ -12,7 +13,7 @@ export interface RowRange {
   through: number | null;
   /** The segment in the manifest that holds the same rows; null before there is one. */
   segmentId: string | null;
-  readonly keys: Key[];
+  readonly keys: KeyList;
   /** Shared with the search threads; `died` is infinite while a row lives. */
   lives: RowLives;
   rowNumbers: Uint32Array;
@@ -25,7 +26,7 @@ export interface RowTable {
   /** In log order, disjoint. */
   ranges: RowRange[];
   /** Where the live row of each key stands: range number and offset in one number. */
-  readonly live: Map<Key, number>;
+  readonly live: Map<MapKey, number>;
   readonly byNumber: Map<number, RowRange>;
   nextNumber: number;
 }
@@ -59,7 +60,7 @@ export function openRange(
     from,
     through: null,
     segmentId: null,
-    keys: [],
+    keys: new KeyList(),
     lives: allocateLives(capacity),
     rowNumbers: new Uint32Array(capacity),
     count: 0,
@@ -80,24 +81,26 @@ export function bear(
   rowNumber: number,
 ): void {
   if (range.count === range.lives.born.length) grow(range);
-  killAt(table, table.live.get(key), sequence);
+  const mapKey = mapKeyOf(key);
+  killAt(table, table.live.get(mapKey), sequence);
   const offset = range.count++;
   range.keys.push(key);
   range.lives.born[offset] = sequence;
   range.rowNumbers[offset] = rowNumber;
   range.digest = addToDigest(range.digest, key, sequence, rowNumber);
-  table.live.set(key, range.number * offsetsPerRange + offset);
+  table.live.set(mapKey, range.number * offsetsPerRange + offset);
 }
 
 /** Hides the row with this key if it was born at or before `bornThrough`. */
 export function kill(table: RowTable, key: Key, sequence: number, bornThrough: number): void {
-  const place = table.live.get(key);
+  const mapKey = mapKeyOf(key);
+  const place = table.live.get(mapKey);
   if (place === undefined) return;
   const range = table.byNumber.get(Math.floor(place / offsetsPerRange)) as RowRange;
   const born = range.lives.born[place % offsetsPerRange] as number;
   if (born > bornThrough || born >= sequence) return;
   killAt(table, place, sequence);
-  table.live.delete(key);
+  table.live.delete(mapKey);
 }
 
 function killAt(table: RowTable, place: number | undefined, sequence: number): void {
@@ -133,7 +136,7 @@ export function splitRange(table: RowTable, range: RowRange, through: number): R
   table.ranges.splice(table.ranges.indexOf(range) + 1, 0, tail);
   for (let offset = kept; offset < range.count; offset++) moveRow(table, range, offset, tail);
   range.digest = differenceOf(range.digest, tail.digest);
-  range.keys.length = kept;
+  range.keys.truncate(kept);
   range.count = kept;
   range.dead = deadThrough(range, Number.MAX_VALUE);
   return tail;
@@ -147,7 +150,7 @@ function firstBornAfter(range: RowRange, through: number): number {
 
 function moveRow(table: RowTable, range: RowRange, offset: number, into: RowRange): void {
   const at = into.count++;
-  const key = range.keys[offset] as Key;
+  const key = range.keys.at(offset);
   const sequence = range.lives.born[offset] as number;
   const died = range.lives.died[offset] as number;
   const row = range.rowNumbers[offset] as number;
@@ -157,7 +160,7 @@ function moveRow(table: RowTable, range: RowRange, offset: number, into: RowRang
   into.rowNumbers[at] = row;
   into.digest = addToDigest(into.digest, key, sequence, row);
   if (died === Number.POSITIVE_INFINITY) {
-    table.live.set(key, into.number * offsetsPerRange + at);
+    table.live.set(mapKeyOf(key), into.number * offsetsPerRange + at);
   } else into.dead += 1;
 }
 
@@ -207,19 +210,21 @@ function emptyRange(
   const lives = allocateLives(Math.max(rows.keys.length, 1));
   lives.born.set(rows.sequences);
   const count = rows.keys.length;
+  const { rowNumbers } = rows;
+  const keys = new KeyList();
   let digest = emptyDigest;
   for (let row = 0; row < count; row++) {
-    const sequence = rows.sequences[row] as number;
-    digest = addToDigest(digest, rows.keys[row] as Key, sequence, rows.rowNumbers[row] as number);
+    const key = rows.keys[row] as Key;
+    keys.push(key);
+    digest = addToDigest(digest, key, rows.sequences[row] as number, rowNumbers[row] as number);
   }
-  const { keys, rowNumbers } = { keys: [...rows.keys], rowNumbers: rows.rowNumbers };
   return { number, ...span, keys, lives, rowNumbers, count, dead: 0, digest };
 }
 
 function installRange(table: RowTable, range: RowRange, replaced: readonly RowRange[]): void {
   for (let offset = 0; offset < range.count; offset++) {
     if (range.lives.died[offset] === Number.POSITIVE_INFINITY) {
-      table.live.set(range.keys[offset] as Key, range.number * offsetsPerRange + offset);
+      table.live.set(mapKeyOf(range.keys.at(offset)), range.number * offsetsPerRange + offset);
     } else range.dead += 1;
   }
   const at = table.ranges.indexOf(replaced[0] as RowRange);

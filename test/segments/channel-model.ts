@@ -132,7 +132,8 @@ export class ChannelModel {
     killThrough(Number.POSITIVE_INFINITY);
     return this.positions().map((at) =>
       table.ranges.flatMap(({ keys, lives, rowNumbers }) =>
-        keys.flatMap((key, row) => {
+        Array.from({ length: keys.count }, (_, row) => row).flatMap((row) => {
+          const key = keys.at(row);
           const born = lives.born[row] as number;
           const isSeen = born <= at && (lives.died[row] as number) > at;
           return isSeen ? [nameOf(key, born, rowNumbers[row] as number)] : [];
