@@ -12,7 +12,7 @@ import { coldStartGroup, memoryGroup } from "./bench/loaded.js";
 import { readyBenchPackages } from "./bench/packages.js";
 import { type Plot, writePlots } from "./bench/plots.js";
 import { printProfiles } from "./bench/profiles.js";
-import { type Group, type ProfileWindow, type Run, say } from "./bench/run.js";
+import { type Group, type GroupResult, type ProfileWindow, type Run, say } from "./bench/run.js";
 import { scaleGroup } from "./bench/scale.js";
 import { searchGroup } from "./bench/search.js";
 
@@ -52,31 +52,36 @@ async function run(asked: GroupName | "all", options: Options): Promise<void> {
   for (const name of chosen) {
     say(`== ${name}`);
     const startedAtMs = performance.now();
-    const result = await groups[name](settings);
+    const result = await groups[name](settings).catch((error: unknown) => failed(name, error));
     figures.push(...result.figures);
     plots.push(...(result.plots ?? []));
     windows.push(...(result.windows ?? []));
     say(`== ${name} took ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
+    // An hour's figures are not to go with what comes after them.
+    if (options.save && !options.profile) await save(textOf(asked, options, figures), plots);
   }
   if (options.profile) return printProfiles(profilesDirectory, windows);
-  await report(asked, options, figures, plots);
+  console.log(options.json ? textOf(asked, options, figures) : markdownTable(figures));
 }
 
-async function report(
-  asked: string,
-  options: Options,
-  figures: readonly Figure[],
-  plots: readonly Plot[],
-): Promise<void> {
+/** The other groups are measured all the same. */
+function failed(name: GroupName, error: unknown): GroupResult {
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  say(`${name} failed: ${what}`);
+  process.exitCode = 1;
+  return { figures: [] };
+}
+
+function textOf(asked: string, options: Options, figures: readonly Figure[]): string {
   const mode = options.quick ? "quick" : "full";
   const result = { commit: commit(), mode, groups: asked, machine: machine(), figures };
-  const text = `${JSON.stringify(result, null, 2)}\n`;
-  if (options.save) {
-    mkdirSync(resultsDirectory, { recursive: true });
-    writeFileSync(join(resultsDirectory, "latest.json"), text);
-    await writePlots(resultsDirectory, plots);
-  }
-  console.log(options.json ? text : markdownTable(figures));
+  return `${JSON.stringify(result, null, 2)}\n`;
+}
+
+async function save(text: string, plots: readonly Plot[]): Promise<void> {
+  mkdirSync(resultsDirectory, { recursive: true });
+  writeFileSync(join(resultsDirectory, "latest.json"), text);
+  await writePlots(resultsDirectory, plots);
 }
 
 function commit(): string {
