@@ -1,5 +1,6 @@
 // Serves the reads of one channel: folds its log into rows and searches them at any position.
 
+import { never } from "../log/barrier.js";
 import { liveCount } from "../log/row-table.js";
 import {
   CollectionChanged,
@@ -90,6 +91,8 @@ function applyOutcome(state: QueryWorkerState, outcome: Outcome, now: Now): void
       return applyTimer(state, outcome.id);
     case "Reconnected":
       state.isHeadRefused = false;
+      // The log may have lost its end with the server: a tick is read back only once that is known.
+      state.ticked = never;
       return;
     default:
       return applyExpected(state, outcome, now);

@@ -8,6 +8,8 @@ export interface Moment {
   readonly turn: number;
 }
 
+export const never: Moment = { atMs: Number.NEGATIVE_INFINITY, turn: -1 };
+
 /** One barrier is in flight, one collects: reads that the flying one does not serve. */
 export interface Barrier {
   /** When the newest barrier that was read back had been sent. */
@@ -24,7 +26,7 @@ export interface BarrierNeed {
 }
 
 export function createBarrier(): Barrier {
-  return { passed: { atMs: Number.NEGATIVE_INFINITY, turn: -1 }, inFlight: null, next: 1 };
+  return { passed: never, inFlight: null, next: 1 };
 }
 
 function serves(sent: Moment, need: BarrierNeed): boolean {

@@ -13,11 +13,46 @@ const growthMin = 1.25;
 
 type DeadRows = ReadonlyMap<string, number>;
 
+export interface CompactionFacts {
+  /** By segment. */
+  readonly deadRows: DeadRows;
+  /** Segments whose objects could not be read. */
+  readonly damaged: { has(segmentId: string): boolean };
+  /** What a merged segment may have. */
+  readonly mergeBytes: number;
+  /** Nothing has changed for a while. */
+  readonly isQuiet: boolean;
+}
+
 /**
  * The segments to compact together, neighbours in log order; none: nothing to do. Under constant
  * replacing every segment soon has dead rows: were each rewritten alone, none would ever be merged.
  */
 export function chooseCompaction(
+  segments: readonly ManifestSegment[],
+  { deadRows, damaged, mergeBytes, isQuiet }: CompactionFacts,
+): readonly ManifestSegment[] {
+  for (const stretch of stretchesOf(segments, damaged)) {
+    const chosen = chooseFrom(stretch, deadRows, mergeBytes, isQuiet);
+    if (chosen.length > 0) return chosen;
+  }
+  return [];
+}
+
+/** What cannot be read cannot be merged: to choose it would keep the others from their turn. */
+function stretchesOf(
+  segments: readonly ManifestSegment[],
+  damaged: CompactionFacts["damaged"],
+): readonly (readonly ManifestSegment[])[] {
+  const stretches: ManifestSegment[][] = [[]];
+  for (const segment of segments) {
+    if (damaged.has(segment.id)) stretches.push([]);
+    else stretches.at(-1)?.push(segment);
+  }
+  return stretches;
+}
+
+function chooseFrom(
   segments: readonly ManifestSegment[],
   deadRows: DeadRows,
   mergeBytes: number,

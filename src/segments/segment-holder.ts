@@ -23,7 +23,7 @@ export class SegmentHolder {
   private kept: number | null = null;
   /** Null until the fold has given them: a loaded segment is invisible before. */
   lives: RowLives | null;
-  private readonly livingRows = new LivingRows();
+  private livingRows = new LivingRows();
   private readonly indexes = new Map<string, HnswIndex>();
 
   constructor(schema: CollectionSchema, lives: RowLives | null, rows = 0) {
@@ -51,6 +51,8 @@ export class SegmentHolder {
     const offsets = Uint32Array.from({ length: this.count - rowCount }, (_, at) => rowCount + at);
     tail.append(this.takeRows(offsets, this.columns.fields));
     this.kept = rowCount;
+    // The count of dead rows begins anew: the same number would mean other rows.
+    this.livingRows = new LivingRows();
     return tail;
   }
 

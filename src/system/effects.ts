@@ -62,11 +62,14 @@ export class EffectRunner {
   readonly #held = new Set<string>();
   /** Followers that wait until computations have made room, or the actor has. */
   #waitingForRoom: (() => void)[] = [];
+  /** The connection on which followers compare what they have read with the log, or did so. */
+  #comparedOn: number;
   #isStopped = false;
 
   constructor(ports: EffectPorts, owner: EffectOwner) {
     this.#ports = ports;
     this.#owner = owner;
+    this.#comparedOn = ports.bus.link.generation;
     this.#work = new WorkQueue(ports.bus.link, {
       delivered: (delivery, deliveries, message) =>
         void this.#deliver({ kind: "Delivered", delivery, deliveries, message }),
@@ -166,6 +169,7 @@ export class EffectRunner {
   }
 
   #resume(): void {
+    this.#comparedOn = this.#ports.bus.link.generation;
     for (const following of this.#followings.values()) following.resume();
     this.#work.resume();
     void this.#deliver({ kind: "Reconnected", connection: this.#ports.bus.link.generation });
@@ -224,12 +228,16 @@ export class EffectRunner {
 
   async #readHead({ id, channel }: Extract<Effect, { kind: "readHead" }>): Promise<Outcome> {
     const { link } = this.#ports.bus;
-    if (link.clustered) return { kind: "HeadRead", id, result: { ok: false, reason: "refused" } };
+    const refused = { kind: "HeadRead", id, result: { ok: false, reason: "refused" } } as const;
+    if (link.clustered) return refused;
+    const detail = "a new connection: the log is compared with what was read of it";
+    const result = unavailable({ detail });
+    if (link.generation !== this.#comparedOn) return { kind: "HeadRead", id, result };
     const read = await readStreamInfo(link, logStreamOf(channel));
-    const result = read.ok
-      ? ({ ok: true, sequence: read.value.state.last_seq } as const)
-      : unavailable(read);
-    return { kind: "HeadRead", id, result };
+    if (!read.ok) return { kind: "HeadRead", id, result: unavailable(read) };
+    const { config, state } = read.value;
+    if (config.num_replicas > 1) return refused;
+    return { kind: "HeadRead", id, result: { ok: true, sequence: state.last_seq } };
   }
 
   #publish({ message, messageId, connection }: Extract<Effect, { kind: "publish" }>): void {

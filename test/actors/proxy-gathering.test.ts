@@ -78,12 +78,12 @@ describe("searches that arrive together", () => {
   });
 
   it("go out as so many messages as there are to be replicas, of a bounded size", () => {
-    const lotsOf = (count: number, replicas: number) => {
+    const lotsOf = (count: number, replicas: number, asked = {}) => {
       const { settings } = recordWith();
       const record = recordWith({ channels: ["c1-0"], settings: { ...settings, replicas } });
       const driven = gatheringProxy(recordEntry(record));
       for (let place = 0; place < count; place += 1) {
-        ask(driven, "main.docs.search", searchOf(place));
+        ask(driven, "main.docs.search", { ...searchOf(place), ...asked });
       }
       const lots = queries(driven.pass(0, "gather"));
       return lots.map((lot) => lot.kind === "SearchChannel" && lot.count);
@@ -91,6 +91,9 @@ describe("searches that arrive together", () => {
     expect(lotsOf(12, 4)).toEqual([3, 3, 3, 3]);
     expect(lotsOf(90, 1)).toEqual([32, 32, 26]);
     expect(lotsOf(1, 1)).toEqual([1]);
+    expect(lotsOf(6, 1, { limit: 320 })).toEqual([3, 3]);
+    expect(lotsOf(3, 1, { limit: 320, outputFields: ["vector"] })).toEqual([1, 1, 1]);
+    expect(lotsOf(9, 1, { limit: 100, outputFields: ["vector"] })).toEqual([3, 3, 3]);
   });
 
   it("stay apart where they ask for other things, or for the past", () => {
@@ -129,6 +132,35 @@ describe("searches that arrive together", () => {
     }
     const lots = queries(driven.pass(0, "gather"));
     expect(lots.map(({ view }) => view.sessionSequence)).toEqual([null, 10]);
+  });
+
+  it("of weaker levels wait for their own sessions alone", () => {
+    const driven = gatheringProxy();
+    const tokenAt = (sequence: number) =>
+      encodeToken({ collectionId: "c1", positions: new Map([["c1-0", sequence]]), revision: 1 });
+    const sessions = [null, 3, 5, 5];
+    driven.state.reached.set("c1-0", 10);
+    for (const sequence of sessions) {
+      const session = sequence === null ? {} : { session: tokenAt(sequence) };
+      ask(driven, "main.docs.search", { ...searchOf(1), consistency: "eventual", ...session });
+    }
+    const lots = queries(driven.pass(0, "gather"));
+    expect(lots.map(({ view }) => view.sessionSequence)).toEqual([null, 3, 5]);
+  });
+
+  it("stay apart for a minute when their answers together were too large", () => {
+    const driven = gatheringProxy();
+    const askFive = () =>
+      [1, 2, 3, 4, 5].flatMap((place) => queries(ask(driven, "main.docs.search", searchOf(place))));
+    askFive();
+    const [lot] = queries(driven.pass(0, "gather"));
+    if (lot === undefined) throw new Error("a lot");
+    const { message } = failed(lot, false, "payload-too-large");
+    const tooLarge = { ...message, counts: [], distances: new Uint8Array(), rows: null };
+    driven.tell({ kind: "Announced", message: SearchChannelReply.create(tooLarge) });
+    expect(askFive()).toHaveLength(5);
+    driven.monotonicMs += 60_001;
+    expect(askFive()).toHaveLength(0);
   });
 
   it("are asked for one by one when what they were sent in fails", () => {

@@ -25,6 +25,21 @@ function tick(id: string, connection: number | null = null): Effect {
   return { kind: "append", id, message, stamp: 5n, request: id, messageId: id, connection };
 }
 
+/** The same object, but for one of its values. */
+function withValue<Target extends object, Name extends keyof Target>(
+  target: Target,
+  name: Name,
+  changed: Target[Name],
+): Target {
+  return new Proxy(target, {
+    get(of, key) {
+      if (key === name) return changed;
+      const value = Reflect.get(of, key, of);
+      return typeof value === "function" ? value.bind(of) : value;
+    },
+  });
+}
+
 /** Asks for these at its start. */
 const atStart = (effects: readonly Effect[]) => (outcome: Outcome) =>
   outcome.kind === "Started" ? effects : [];
@@ -70,6 +85,36 @@ describe("effects", () => {
     await waitUntil("the follower's end", () => actor.find("FollowFailed") !== undefined);
     expect(actor.find("FollowFailed")?.reason).toBe("missing");
     for (const { runner } of [actor, again, removing]) runner.stop();
+  });
+
+  it("tell how far a log reaches, and not in a cluster", async () => {
+    const heads = [
+      { kind: "readHead", id: "known", channel },
+      { kind: "readHead", id: "unknown", channel: "c9-9" },
+    ] as const;
+    const steps: Record<string, readonly Effect[]> = {
+      Started: [{ kind: "createChannel", id: "create", channel }],
+      ChannelCreated: [tick("a"), tick("b")],
+      Appended: heads,
+    };
+    const actor = runScripted(host, (outcome) => {
+      const isLast = outcome.kind !== "Appended" || outcome.id === "b";
+      return isLast ? (steps[outcome.kind] ?? []) : [];
+    });
+    const results = () =>
+      actor.outcomes.flatMap((o) => (o.kind === "HeadRead" ? [[o.id, o.result]] : []));
+    await waitUntil("both", () => results().length === 2);
+    expect(Object.fromEntries(results())).toMatchObject({
+      known: { ok: true, sequence: 2 },
+      unknown: { ok: false, reason: "unavailable" },
+    });
+    const { bus } = host.ports;
+    const link = withValue(bus.link, "clustered", true);
+    const ports = { ...host.ports, bus: withValue(bus, "link", link) };
+    const member = runScripted({ ...host, ports }, atStart(heads.slice(0, 1)));
+    await waitUntil("the refusal", () => member.find("HeadRead") !== undefined);
+    expect(member.find("HeadRead")?.result).toEqual({ ok: false, reason: "refused" });
+    for (const { runner } of [actor, member]) runner.stop();
   });
 
   it("write, read, list and delete metadata by compare-and-set", async () => {
@@ -138,11 +183,15 @@ describe("effects", () => {
       host,
       atStart([
         { kind: "timer", id: "t", afterMs: 20 },
+        { kind: "timer", id: "soon", afterMs: 0 },
         { kind: "compute", id: "c", job },
       ]),
     );
-    await waitUntil("both", () => actor.outcomes.length === 3);
-    expect(actor.find("TimerFired")?.id).toBe("t");
+    await waitUntil("all", () => actor.outcomes.length === 4);
+    expect(actor.outcomes.flatMap((o) => (o.kind === "TimerFired" ? o.id : []))).toEqual([
+      "soon",
+      "t",
+    ]);
     expect(actor.find("Computed")?.result).toMatchObject({ ok: false });
     await harness.killServer();
     await waitUntil("the reconnect", () => actor.find("Reconnected") !== undefined);

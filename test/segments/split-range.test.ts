@@ -17,29 +17,42 @@ const rowOf = (id: number): TestRow => ({
   meta: id === 5 ? { color: "red" } : null,
 });
 
-async function splitHost() {
+async function grownHost(later: number) {
   const host = createSegmentHost({ objects: memoryObjectStore(), engine: hnswEngine });
   const lives = allocateLives(6);
-  lives.born.set([1, 1, 1, 2, 2, 2]);
+  lives.born.set([1, 1, 1, later, later, later]);
   await host.run({ kind: "openRange", channel, range: 1, shard: 0, schema, lives });
   for (const [sequence, ids] of [
     [1, [1, 2, 3]],
-    [2, [4, 5, 6]],
+    [later, [4, 5, 6]],
   ] as const) {
     const rows = encodeRowBatch(batchOf(ids.map(rowOf)));
     const entry = { sequence, commit: BigInt(sequence), rows, count: 3 };
     await host.run({ kind: "appendRows", channel, range: 1, entry, lives: null });
   }
-  const tail = allocateLives(6);
-  tail.born.set([2, 2, 2]);
-  await host.run({ kind: "splitRange", channel, range: 1, rowCount: 3, into: 2, lives: tail });
-  return { host, tail };
+  return { host, lives };
 }
 
-async function scan(host: Awaited<ReturnType<typeof splitHost>>["host"], views: RangeView[]) {
+async function splitHost(later = 2) {
+  const { host, lives } = await grownHost(later);
+  return { host, lives, tail: await split(host, later) };
+}
+
+async function split({ run }: Awaited<ReturnType<typeof grownHost>>["host"], later: number) {
+  const tail = allocateLives(6);
+  tail.born.set([later, later, later]);
+  await run({ kind: "splitRange", channel, range: 1, rowCount: 3, into: 2, lives: tail });
+  return tail;
+}
+
+async function scan(
+  host: Awaited<ReturnType<typeof splitHost>>["host"],
+  views: RangeView[],
+  at = 9,
+) {
   const result = await host.run({
     kind: "scan",
-    ...{ channel, views, at: 9, ids: null, filter: null, limit: null, mode: "rows" },
+    ...{ channel, views, at, ids: null, filter: null, limit: null, mode: "rows" },
     outputFields: ["*", "v"],
   });
   if (result.kind !== "scanned" || result.rows === null) throw new Error(result.kind);
@@ -68,6 +81,18 @@ describe("split range", () => {
     await expect(
       host.run({ kind: "appendRows", channel, range: 1, entry, lives: null }),
     ).rejects.toThrow();
+  });
+
+  it("forgets who lived in the head: as many dead may be others now", async () => {
+    const { host, lives } = await grownHost(9);
+    lives.died[0] = 5;
+    lives.died[3] = 10;
+    const before = await scan(host, [{ range: 1, rowCount: 6, dead: 2 }], 8);
+    expect(before.map((row) => row.tag)).toEqual(["t2", "t3"]);
+    await split(host, 9);
+    lives.died[1] = 11;
+    const after = await scan(host, [{ range: 1, rowCount: 3, dead: 2 }], 12);
+    expect(after.map((row) => row.tag)).toEqual(["t3"]);
   });
 
   it("gives the tail lives of its own", async () => {

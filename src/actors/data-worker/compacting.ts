@@ -28,7 +28,9 @@ export function decideCompaction(state: DataWorkerState, now: Now): void {
   if (underWay.some((change) => change.kind === "compacted")) return;
   const { mergeBytes } = record.settings.thresholds;
   const isQuiet = now.monotonicMs - state.changedAtMs >= state.settings.quietMs;
-  const inputs = chooseCompaction(manifest.segments, state.deadRows, mergeBytes, isQuiet);
+  const { deadRows, damaged } = state;
+  const facts = { deadRows, damaged, mergeBytes, isQuiet };
+  const inputs = chooseCompaction(manifest.segments, facts);
   if (inputs.length === 0) return;
   const ids = inputs.map((segment) => segment.id);
   for (const id of ids) state.deadRows.delete(id);

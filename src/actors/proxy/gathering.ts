@@ -1,6 +1,6 @@
 // Searches that arrive together go to the replicas as one message: a lot, which costs all its
 // members what a message costs.
-import type { ReadCall, SearchCall } from "../../contract/calls.js";
+import { maxAgeOf, type ReadCall, type SearchCall } from "../../contract/calls.js";
 import type { MessageOf } from "../../messages/define.js";
 import { SearchChannel } from "../../messages/query.js";
 import type { SearchChannelReply } from "../../messages/reply.js";
@@ -17,8 +17,13 @@ export const gatherTimer = "gather";
 const lotsMin = 2;
 /** The first vector of a lot is answered with its last. */
 const membersMax = 32;
-/** Of each member, so that the answer to a lot fits into a message. */
-const limitMax = 100;
+/** Hits of all members together, so that the answer to a lot fits into a message. */
+const hitsMax = { withoutFields: 3_200, withFields: 320 };
+/** Of all members: a server may take no more than a megabyte in a message. */
+const vectorBytesMax = 512 * 1024;
+/** What was too large together is not sent together again for a while. */
+const apartMs = 60_000;
+const apartMax = 1_000;
 
 /** A request in hand whose search waits for others, or is on its way with them. */
 interface Gathered {
@@ -41,24 +46,30 @@ export function startRead(
   if (call.operation !== "search" || search === null || !mayWait(state, call)) {
     return sendRead(state, request, collection, call, kind, now);
   }
+  const group = groupOf(collection, call, search);
+  if (isApart(state, group, now)) return sendRead(state, request, collection, call, kind, now);
   request.work = { kind: "gathered", call, search };
-  gather(state, request, groupOf(collection, call, search));
+  gather(state, request, group);
 }
 
 /** Nobody waits while few are in flight: there is nothing to be gained then. */
 function mayWait(state: ProxyState, call: SearchCall): boolean {
   if (state.requests.size < state.settings.gathersFrom) return false;
-  const isSmall = call.vectors.length === 1 && call.limit <= limitMax && !call.exact;
+  const isSmall = call.vectors.length === 1 && call.limit <= hitsMax.withFields && !call.exact;
   // Nobody is to wait for positions that another one's session has made up.
   const isKnown = call.session === null || isReached(state, call.session);
   return isSmall && isKnown && call.asOf === null;
 }
 
-/** All that searches of one message have in common. */
+/**
+ * All that searches of one message have in common. A strong one waits for all that was acknowledged,
+ * whatever its session; others wait for nothing but their own.
+ */
 function groupOf({ record, revision }: KnownCollection, call: SearchCall, search: SearchFields) {
   const { field, filter, limit, ef, outputFields } = search;
-  const { consistency, maxAgeMs } = call;
-  const of = [record.collectionId, revision, consistency, maxAgeMs];
+  const maxAgeMs = maxAgeOf(call, record.settings.consistency);
+  const positions = maxAgeMs === 0 ? [] : [...(call.session?.positions ?? [])];
+  const of = [record.collectionId, revision, maxAgeMs, positions];
   return JSON.stringify([...of, field, filter, limit, ef, outputFields]);
 }
 
@@ -72,21 +83,26 @@ function gather(state: ProxyState, { id }: Request, group: string): void {
 }
 
 export function sendGathered(state: ProxyState, now: Now): void {
-  const groups = [...state.gathering.values()];
+  const groups = [...state.gathering];
   state.gathering.clear();
-  for (const group of groups) {
-    const waiting = group.flatMap((id) => gatheredOf(state, id) ?? []);
+  for (const [group, ids] of groups) {
+    const waiting = ids.flatMap((id) => gatheredOf(state, id) ?? []);
     const size = lotSize(state, waiting);
     for (let first = 0; first < waiting.length; first += size) {
-      sendLot(state, waiting.slice(first, first + size), now);
+      sendLot(state, group, waiting.slice(first, first + size), now);
     }
   }
 }
 
 /** What is in flight is to be spread over the replicas, each of which takes one lot at a time. */
 function lotSize(state: ProxyState, [first]: readonly Gathered[]): number {
-  const lots = Math.max(lotsMin, first?.collection.record.settings.replicas ?? 0);
-  return Math.min(membersMax, Math.ceil(state.requests.size / lots));
+  if (first === undefined) return membersMax;
+  const { limit, outputFields, vectors } = first.search;
+  const lots = Math.max(lotsMin, first.collection.record.settings.replicas);
+  const hits = outputFields.length === 0 ? hitsMax.withoutFields : hitsMax.withFields;
+  const fair = Math.ceil(state.requests.size / lots);
+  const fitting = Math.floor(Math.min(hits / limit, vectorBytesMax / vectors.byteLength));
+  return Math.max(1, Math.min(membersMax, fair, fitting));
 }
 
 /** Null for one whose deadline has passed. */
@@ -97,7 +113,7 @@ function gatheredOf(state: ProxyState, id: string): Gathered | null {
   return { request, collection: request.collection, call, search };
 }
 
-function sendLot(state: ProxyState, members: readonly Gathered[], now: Now): void {
+function sendLot(state: ProxyState, group: string, members: readonly Gathered[], now: Now): void {
   const [first, ...others] = members;
   if (first === undefined) return;
   if (others.length === 0) return sendAlone(state, first, now);
@@ -117,7 +133,8 @@ function sendLot(state: ProxyState, members: readonly Gathered[], now: Now): voi
     const message = SearchChannel.create({ ...fields, channel, view: viewOfAll(members, channel) });
     askReplicas(state, parts, channel, message, now);
   }
-  state.lots.set(fields.request, { members: members.map(({ request }) => request.id), parts });
+  const ids = members.map(({ request }) => request.id);
+  state.lots.set(fields.request, { group, members: ids, parts });
 }
 
 /** As young as all of them ask for, and as far as the furthest of their sessions. */
@@ -146,7 +163,9 @@ export function applyToLot(
   if (lot === undefined || part === undefined) return;
   if (!applyReadReply(state, part, reply, now) || !isComplete(lot.parts)) return;
   state.lots.delete(reply.request);
-  const isWhole = failureOf(lot.parts) === null;
+  const failure = failureOf(lot.parts);
+  const isWhole = failure === null;
+  if (failure?.code === "payload-too-large") keepApart(state, lot.group, now);
   lot.members.forEach((id, place) => {
     const member = gatheredOf(state, id);
     if (member === null) return;
@@ -154,6 +173,17 @@ export function applyToLot(
     if (isWhole) respondSearch(state, request, collection, call, lot.parts, place);
     else sendAlone(state, member, now);
   });
+}
+
+function keepApart(state: ProxyState, group: string, { monotonicMs }: Now): void {
+  state.apart.delete(group);
+  state.apart.set(group, monotonicMs + apartMs);
+  const [oldest] = state.apart.keys();
+  if (state.apart.size > apartMax && oldest !== undefined) state.apart.delete(oldest);
+}
+
+function isApart(state: ProxyState, group: string, { monotonicMs }: Now): boolean {
+  return monotonicMs < (state.apart.get(group) ?? Number.NEGATIVE_INFINITY);
 }
 
 /** Also forgets those for which nobody waits any more. */

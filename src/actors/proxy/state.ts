@@ -71,6 +71,8 @@ export type SearchFields = Pick<
 
 /** Searches of several requests that went out as one message to each channel. */
 export interface Lot {
+  /** What its members have in common. */
+  readonly group: string;
   /** The vector at place i is that of member i: the number of its request. */
   readonly members: readonly string[];
   readonly parts: Map<string, ReadPart>;
@@ -145,6 +147,8 @@ export interface ProxyState {
   readonly gathering: Map<string, string[]>;
   /** By the number by which replies name it. */
   readonly lots: Map<string, Lot>;
+  /** What is not to be sent together, until monotonic ms. */
+  readonly apart: Map<string, number>;
   /** By channel, the furthest position that was heard of. */
   readonly reached: Map<string, number>;
   /** How many parts of reads may be sent a second time before more are answered. */
@@ -172,6 +176,7 @@ export function initialState(settings: ProxySettings): ProxyState {
     paced: new Set(),
     gathering: new Map(),
     lots: new Map(),
+    apart: new Map(),
     reached: new Map(),
     copiesLeft: copiesAtOnce,
     awaited: new Map(),

@@ -21,7 +21,7 @@ export function applyEntry(state: QueryWorkerState, entry: LogEntry, now: Now): 
   const fold = state.fold;
   if (fold === null) throw new Error("a log entry before the fold began");
   applyEvent(state, fold, entry, foldEntry(fold, entry));
-  if (readBarrierBack(state.barrier, entry.request)) state.tickedAtMs = now.monotonicMs;
+  if (readBarrierBack(state.barrier, entry.request)) state.ticked = state.barrier.passed;
   reachBarrier(state.barrier, entry.sequence);
   forgetLostBarrier(state);
   state.lastReadAtMs = now.monotonicMs;

@@ -114,9 +114,9 @@ function asOfTimestampStep(state: QueryWorkerState, read: Read, at: Timestamp, n
 }
 
 /** The time asked for may lie ahead of the broker's clock: the log must not fill with ticks. */
-function tickStep({ barrier: { passed } }: QueryWorkerState, read: Read, now: Now): Step {
-  const isFirst = passed.turn < read.arrived.turn;
-  const isDue = now.monotonicMs - passed.atMs >= asOfTickEveryMs;
+function tickStep({ ticked }: QueryWorkerState, read: Read, now: Now): Step {
+  const isFirst = ticked.turn < read.arrived.turn;
+  const isDue = now.monotonicMs - ticked.atMs >= asOfTickEveryMs;
   return isFirst || isDue ? { step: "tick" } : { step: "wait" };
 }
 
@@ -154,7 +154,7 @@ function startBarrier(state: QueryWorkerState, isTickNeeded: boolean, now: Now):
   state.barrierSequence = null;
   const position = state.fold?.position.sequence ?? 0;
   const effectId = expect(state, { for: "barrier", id, position });
-  const isTickDue = now.monotonicMs - state.tickedAtMs >= tickEveryMs;
+  const isTickDue = now.monotonicMs - state.ticked.atMs >= tickEveryMs;
   if (!(isTickNeeded || isTickDue || state.isHeadRefused)) {
     state.outbox.push({ kind: "readHead", id: effectId, channel });
     return;

@@ -1,5 +1,5 @@
 // What a query worker knows: the rows of its channel, the reads that wait, and what is in hand.
-import { type Barrier, createBarrier, type Moment } from "../../log/barrier.js";
+import { type Barrier, createBarrier, type Moment, never } from "../../log/barrier.js";
 import { type ChannelFold, logStart } from "../../log/channel-fold.js";
 import { createRowTable, type LoadedRows, type RowTable } from "../../log/row-table.js";
 import { createTimeline, type Timeline } from "../../log/timeline.js";
@@ -105,8 +105,8 @@ export interface QueryWorkerState {
   barrierBlockedUntilMs: number;
   /** Where the log took the barrier in flight, once it has said so. */
   barrierSequence: number | null;
-  /** When a tick of its own was read back last, monotonic ms. */
-  tickedAtMs: number;
+  /** When the last tick was sent that was read back. */
+  ticked: Moment;
   /** Nobody tells how far the log reaches: this connection is to a cluster. */
   isHeadRefused: boolean;
   /** When the log was read last, monotonic ms. */
@@ -151,7 +151,7 @@ export function initialState(settings: QueryWorkerSettings): QueryWorkerState {
     barrier: createBarrier(),
     barrierBlockedUntilMs: 0,
     barrierSequence: null,
-    tickedAtMs: Number.NEGATIVE_INFINITY,
+    ticked: never,
     isHeadRefused: false,
     lastReadAtMs: 0,
     deadRowsTold: new Map(),
