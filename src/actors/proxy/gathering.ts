@@ -62,8 +62,8 @@ function mayWait(state: ProxyState, call: SearchCall): boolean {
 }
 
 /**
- * All that searches of one message have in common. A strong one waits for all that was acknowledged,
- * whatever its session; others wait for nothing but their own.
+ * All that searches of one message have in common. A strong one waits for all that was
+ * acknowledged, whatever its session; others wait for nothing but their own.
  */
 function groupOf({ record, revision }: KnownCollection, call: SearchCall, search: SearchFields) {
   const { field, filter, limit, ef, outputFields } = search;

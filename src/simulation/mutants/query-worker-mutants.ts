@@ -61,6 +61,8 @@ export const noHoleCheck: Mutant = {
     dropsCollections: false,
     unflushedBytesMax: 2 ** 30,
     longLags: 0.9,
+    // Each tick is an entry more that may be missed.
+    isClustered: true,
     rates: noRates,
     odds: { ...scenario.odds, followerLags: 0.05 },
   }),
