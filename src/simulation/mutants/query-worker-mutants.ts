@@ -64,7 +64,7 @@ export const noHoleCheck: Mutant = {
     // Each tick is an entry more that may be missed.
     isClustered: true,
     rates: noRates,
-    odds: { ...scenario.odds, followerLags: 0.05 },
+    odds: { ...scenario.odds, followerLags: 0.1 },
   }),
   host: { skipsHoles: true },
   beforeApply(outcome, { state }) {
