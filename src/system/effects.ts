@@ -46,6 +46,10 @@ const computingMax = 128;
 const storageWaitingMax = 100_000;
 const retryMs = { min: 50, max: 2_000 };
 const pollMs = 10;
+/** Timers of at least so long are met at multiples of it. */
+const gridMs = 250;
+/** A timer that is set again when it has fired, a little late, must not lose a step each time. */
+const gridSlackMs = 20;
 
 export class EffectRunner {
   readonly #ports: EffectPorts;
@@ -294,7 +298,7 @@ export class EffectRunner {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       void this.#deliver({ kind: "TimerFired", id });
-    }, afterMs);
+    }, gridded(afterMs));
     this.#timers.add(timer);
   }
 
@@ -337,6 +341,13 @@ export class EffectRunner {
   #store(effect: StorageEffect): Promise<Outcome> {
     return this.#storage.execute(() => runStorageEffect(this.#ports, effect));
   }
+}
+
+/** What is not urgent fires together with what others wait for: each wake-up costs the process. */
+function gridded(afterMs: number): number {
+  if (afterMs < gridMs) return afterMs;
+  const now = performance.now();
+  return Math.ceil((now + afterMs - gridSlackMs) / gridMs) * gridMs - now;
 }
 
 function doneOr(result: ApiResult<unknown>) {

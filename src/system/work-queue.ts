@@ -37,7 +37,8 @@ interface Held {
 export class WorkQueue {
   readonly #link: NatsLink;
   readonly #handlers: WorkQueueHandlers;
-  readonly #timer: NodeJS.Timeout;
+  /** Runs while queries are held: an interval for each idle actor would add up. */
+  #timer: NodeJS.Timeout | null = null;
   readonly #sources = new Map<string, WorkSource>();
   readonly #held = new Map<DeliveryId, Held>();
   #count = 0;
@@ -46,7 +47,6 @@ export class WorkQueue {
   constructor(link: NatsLink, handlers: WorkQueueHandlers) {
     this.#link = link;
     this.#handlers = handlers;
-    this.#timer = setInterval(() => this.#extendQueries(), extendEveryMs);
   }
 
   /** Deliveries that are not acknowledged yet. */
@@ -103,7 +103,7 @@ export class WorkQueue {
   /** What was taken and not acknowledged goes to another at once. */
   stop(): void {
     this.#isDraining = true;
-    clearInterval(this.#timer);
+    this.#rest();
     for (const { reply, kind } of this.#held.values()) {
       this.#signal(reply, kind === "query" ? signals.refuse : signals.refuseForNow);
     }
@@ -118,9 +118,18 @@ export class WorkQueue {
 
   #extendQueries(): void {
     const now = performance.now();
+    let queries = 0;
     for (const { kind, sinceMs, reply } of this.#held.values()) {
-      if (kind === "query" && now - sinceMs < extendForMs) this.#signal(reply, signals.progress);
+      if (kind !== "query") continue;
+      queries += 1;
+      if (now - sinceMs < extendForMs) this.#signal(reply, signals.progress);
     }
+    if (queries === 0) this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
   }
 
   /** False when the message was not given to the actor, and used no credit. */
@@ -134,6 +143,7 @@ export class WorkQueue {
     }
     const id = String(this.#count++);
     this.#held.set(id, { reply, kind, sinceMs: performance.now() });
+    if (kind === "query") this.#timer ??= setInterval(() => this.#extendQueries(), extendEveryMs);
     this.#handlers.delivered(id, deliveries, decoded.message);
     return true;
   }
