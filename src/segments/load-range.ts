@@ -7,6 +7,7 @@ import type { ObjectStore } from "../storage/object-store.js";
 import { decodeSegment, type SegmentData } from "../storage/segment-file.js";
 import type { ComputeJob, ComputeResult } from "../system/compute.js";
 import type { IndexEngine } from "./index-engine.js";
+import { letGo } from "./let-go.js";
 import { SegmentHolder } from "./segment-holder.js";
 import { sliceRows } from "./slice-rows.js";
 import { readVerified, type Unreadable, unreadable } from "./verified-object.js";
@@ -38,7 +39,9 @@ export async function loadRange(
   if (misfit !== null) return unreadable("corrupt", `segment ${job.segmentId}: ${misfit}`);
   const holder = new SegmentHolder(job.schema, null, segment.batch.count);
   await appendInTurns(holder, segment.batch, bytesPerRow(job.schema));
-  return { kind: "loaded", holder, result: loadedResult(segment, job, read.bytes.byteLength) };
+  const result = loadedResult(segment, job, read.bytes.byteLength);
+  letGo(read.bytes);
+  return { kind: "loaded", holder, result };
 }
 
 function segmentMisfit({ batch }: SegmentData, schema: CollectionSchema): string | null {
@@ -90,6 +93,7 @@ export async function attachIndex(
   if (!isHeld()) return { kind: "done" };
   const { metric, dimension, rowCount: count } = job;
   const index = engine.loadHnsw(read.bytes, { metric, dimension, count });
+  letGo(read.bytes);
   if ("reason" in index) {
     const detail = index.detail === undefined ? "" : ` (${index.detail})`;
     return unreadable("corrupt", `index '${key}': ${index.reason}${detail}`);

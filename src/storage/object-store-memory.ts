@@ -12,12 +12,13 @@ export function memoryObjectStore(): ObjectStore {
     async put(key, bytes) {
       assertObjectKey(key);
       const present = objects.get(key);
-      if (present === undefined) objects.set(key, bytes.slice());
+      if (present === undefined) objects.set(key, Uint8Array.from(bytes));
       else if (Buffer.compare(present, bytes) !== 0) throw objectDiffers(key);
     },
     async get(key) {
       assertObjectKey(key);
-      return objects.get(key)?.slice();
+      const bytes = objects.get(key);
+      return bytes === undefined ? undefined : Uint8Array.from(bytes);
     },
     async delete(key) {
       assertObjectKey(key);

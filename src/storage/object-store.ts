@@ -11,6 +11,7 @@ export interface ObjectStore {
    * there already; other bytes under the key are a broken invariant, and an error.
    */
   put(key: string, bytes: Uint8Array): Promise<void>;
+  /** The bytes belong to the caller: nobody else has them. */
   get(key: string): Promise<Uint8Array | undefined>;
   /** A missing object counts as deleted. */
   delete(key: string): Promise<void>;
