@@ -106,9 +106,7 @@ const quietShare = { plain: 0.1, profiled: 0.3 };
 /** Waits until the last segments have been merged, which begins once nothing has changed lately. */
 export const untilMerged = (pids: readonly number[]) => untilQuiet(pids, quietMs / 1_000 + 4);
 
-/**
- * Waits until nothing goes on for a few seconds, as the processes' use of the cores tells.
- */
+/** Waits until nothing goes on for a few seconds, as the processes' use of the cores tells. */
 export async function untilQuiet(pids: readonly number[], seconds = 3): Promise<void> {
   // Hosts are started with this process' own arguments.
   const isProfiled = process.execArgv.includes("--cpu-prof");

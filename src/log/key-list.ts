@@ -1,7 +1,7 @@
 // The keys of a range's rows in as little memory as they need: there are as many as rows.
 import type { Key } from "../rows/schema.js";
 
-/** By which a map holds a key: small integers take a third of what big ones do there. */
+/** By which a map holds a key: numbers are found sooner there than big integers. */
 export type MapKey = number | bigint | string;
 
 export function mapKeyOf(key: Key): MapKey {
@@ -28,17 +28,14 @@ export class KeyList {
 
   at(offset: number): Key {
     if (offset >= this.#count) throw new RangeError(`key ${offset} of ${this.#count}`);
-    return this.#integers === null ? (this.#texts[offset] as string) : this.#integerAt(offset);
+    const integers = this.#integers;
+    return integers === null ? (this.#texts[offset] as string) : (integers[offset] as bigint);
   }
 
   /** Keeps the first `count`. */
   truncate(count: number): void {
     this.#count = count;
     if (this.#integers === null) this.#texts.length = count;
-  }
-
-  #integerAt(offset: number): bigint {
-    return this.#integers?.[offset] as bigint;
   }
 
   #roomForOne(): BigInt64Array {

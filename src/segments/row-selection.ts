@@ -9,15 +9,6 @@ export interface RowSelection {
   readonly selected: number;
 }
 
-/**
- * The rows among the first `rowCount` that were born at or before `at` and did not die by then.
- * Births ascend, as rows lie in log order, so the unborn are a tail. Deaths that are written
- * meanwhile lie behind `at` and change nothing.
- */
-export function selectLiving(lives: RowLives, rowCount: number, at: number): RowSelection {
-  return lookAtEach(lives, bornThrough(lives.born, rowCount, at), at).selection;
-}
-
 /** `latest`: when the last of these rows died, also of those that the read still sees. */
 function lookAtEach({ died }: RowLives, count: number, at: number) {
   let flags: Uint8Array | undefined;
@@ -43,11 +34,16 @@ interface Remembered {
   readonly selection: RowSelection;
 }
 
-/** `selectLiving`, remembered from read to read: looking at each row costs as much as a search. */
+/** Remembers which rows live from read to read: looking at each costs as much as a search. */
 export class LivingRows {
   #remembered: Remembered | null = null;
 
-  /** `dead`: of all rows when the read was sent; left out: nothing is remembered. */
+  /**
+   * The rows among the first `rowCount` that were born at or before `at` and did not die by then.
+   * Births ascend, as rows lie in log order, so the unborn are a tail. Deaths that are written
+   * meanwhile lie behind `at` and change nothing. `dead`: how many of all rows had died when the
+   * read was sent; left out: nothing is remembered.
+   */
   select(
     lives: RowLives,
     { rowCount, dead }: { readonly rowCount: number; readonly dead?: number | undefined },

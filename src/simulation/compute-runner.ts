@@ -1,11 +1,10 @@
 // Runs an actor's compute jobs in the real segment host, in order, on an index that is exact.
 import { setImmediate } from "node:timers/promises";
 import { createSegmentHost, type SegmentHost } from "../segments/segment-host.js";
-import type { ComputeJob, ComputeResult } from "../system/compute.js";
+import type { ComputedResult } from "../system/actor.js";
+import type { ComputeJob } from "../system/compute.js";
 import { exactEngine } from "./exact-engine.js";
 import type { RunningActor } from "./running-actor.js";
-
-type Result = { ok: true; value: ComputeResult } | { ok: false; detail: string };
 
 /** Those wait for the object store in between; the others end in the turn in which they begin. */
 const readingKinds: readonly ComputeJob["kind"][] = ["loadSegment", "attachIndex", "compact"];
@@ -38,15 +37,15 @@ export class ComputeRunner {
   async #start(id: string, job: ComputeJob): Promise<void> {
     if (this.#actor.isOver) return;
     const running = this.#segments.run(job).then(
-      (value): Result => ({ ok: true, value }),
-      (error: unknown): Result => ({ ok: false, detail: String(error) }),
+      (value): ComputedResult => ({ ok: true, value }),
+      (error: unknown): ComputedResult => ({ ok: false, detail: String(error) }),
     );
     const told = running.then((result) => this.#tell(id, job, result));
     if (readingKinds.includes(job.kind)) await setImmediate();
     else await told;
   }
 
-  #tell(id: string, job: ComputeJob, result: Result): void {
+  #tell(id: string, job: ComputeJob, result: ComputedResult): void {
     const { host } = this.#actor;
     const { world } = host;
     if (!result.ok && !this.#actor.isOver) {

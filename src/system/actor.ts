@@ -127,6 +127,8 @@ export type Unavailable = { ok: false; reason: "unavailable"; detail: string };
 /** Not to be had on this connection. */
 export type RefusedHere = { ok: false; reason: "refused" };
 
+export type ComputedResult = { ok: true; value: ComputeResult } | { ok: false; detail: string };
+
 /** What came of an effect, or of something the host watches for the actor. */
 export type Outcome =
   | { kind: "Started"; incarnation: string }
@@ -191,11 +193,7 @@ export type Outcome =
   /** Null: nothing is there, or nothing that can be trusted. */
   | { kind: "CacheRead"; id: string; bytes: Uint8Array | null }
   | { kind: "TimerFired"; id: string }
-  | {
-      kind: "Computed";
-      id: string;
-      result: { ok: true; value: ComputeResult } | { ok: false; detail: string };
-    }
+  | { kind: "Computed"; id: string; result: ComputedResult }
   /** The connection to NATS was lost and is back: memory streams and what flew are gone. */
   | { kind: "Reconnected"; connection: number };
 

@@ -97,7 +97,7 @@ export class EffectRunner {
       case "readEntry":
         return this.#settle(this.#readEntry(effect));
       case "readHead":
-        return this.#settle(this.#readHead(effect));
+        return this.#settle(this.#readHead(effect.id, effect.channel));
       case "publish":
         return this.#publish(effect);
       case "take":
@@ -230,18 +230,21 @@ export class EffectRunner {
     return { kind: "EntryRead", id, entry: entry ?? null } as const;
   }
 
-  async #readHead({ id, channel }: Extract<Effect, { kind: "readHead" }>): Promise<Outcome> {
+  async #readHead(id: string, channel: string): Promise<Outcome> {
+    return { kind: "HeadRead", id, result: await this.#head(channel) };
+  }
+
+  async #head(channel: string): Promise<Extract<Outcome, { kind: "HeadRead" }>["result"]> {
     const { link } = this.#ports.bus;
-    const refused = { kind: "HeadRead", id, result: { ok: false, reason: "refused" } } as const;
+    const refused = { ok: false, reason: "refused" } as const;
     if (link.clustered) return refused;
-    const detail = "a new connection: the log is compared with what was read of it";
-    const result = unavailable({ detail });
-    if (link.generation !== this.#comparedOn) return { kind: "HeadRead", id, result };
+    if (link.generation !== this.#comparedOn) {
+      return unavailable({ detail: "a new connection: what was read is compared with the log" });
+    }
     const read = await readStreamInfo(link, logStreamOf(channel));
-    if (!read.ok) return { kind: "HeadRead", id, result: unavailable(read) };
+    if (!read.ok) return unavailable(read);
     const { config, state } = read.value;
-    if (config.num_replicas > 1) return refused;
-    return { kind: "HeadRead", id, result: { ok: true, sequence: state.last_seq } };
+    return config.num_replicas > 1 ? refused : { ok: true, sequence: state.last_seq };
   }
 
   #publish({ message, messageId, connection }: Extract<Effect, { kind: "publish" }>): void {

@@ -1,12 +1,11 @@
 // A strong search that is alone begins before its barrier has passed, and is believed only if no
 // row has changed by then.
 import { describe, expect, it } from "vitest";
-import { SearchChannel } from "../../src/messages/query.js";
 import type { Effect } from "../../src/system/actor.js";
 import type { ComputeResult } from "../../src/system/compute.js";
 import { every, one } from "./driven.js";
 import {
-  channel,
+  anyAge,
   deleted,
   inserted,
   job,
@@ -16,21 +15,9 @@ import {
   sealed,
   ticked,
 } from "./query-world.js";
-import { collectionId } from "./small-collection.js";
 
-const strong = { maxAgeMs: 0, sessionSequence: null, asOfTimestamp: null, asOfSequence: null };
-let deliveries = 0;
-
-function search(world: QueryWorld, asked = {}): Effect[] {
-  deliveries += 1;
-  const message = SearchChannel.create({
-    ...{ channel, proxy: "p1", request: `r${deliveries}`, attempt: 0, collectionId },
-    ...{ deadlineMs: world.wallMs + 30_000, filter: null, outputFields: [], view: strong },
-    ...{ field: "vector", vectors: new Uint8Array(8), count: 1, limit: 3, ef: 16, exact: false },
-    ...asked,
-  });
-  return world.tell({ kind: "Delivered", delivery: `a${deliveries}`, deliveries: 1, message });
-}
+const strong = { ...anyAge, maxAgeMs: 0 };
+const search = (world: QueryWorld, asked = {}) => world.search({ view: strong, ...asked });
 
 function serving(settings = {}): QueryWorld {
   const world = new QueryWorld(settings);
@@ -65,7 +52,7 @@ describe("what was found ahead of the barrier", () => {
     expect(jobs(passed, "search")).toEqual([]);
     expect(distanceIn(passed)).toBe(4);
     expect(replies(passed)).toMatchObject([{ sequence: 4 }]);
-    expect(one(passed, "acknowledge").delivery).toBe(`a${deliveries}`);
+    expect(one(passed, "acknowledge").delivery).toBe("d1");
     expect(world.state.reads.size).toBe(0);
   });
 

@@ -1,27 +1,10 @@
 // The shared cache of search results: what is asked of it, what is kept, and what is not believed.
 import { describe, expect, it } from "vitest";
-import { SearchChannel } from "../../src/messages/query.js";
 import { SearchChannelReply } from "../../src/messages/reply.js";
 import type { Effect } from "../../src/system/actor.js";
 import type { ComputeResult } from "../../src/system/compute.js";
 import { every, one } from "./driven.js";
-import { channel, deleted, inserted, job, QueryWorld, replies, ticked } from "./query-world.js";
-import { collectionId } from "./small-collection.js";
-
-type Asked = Partial<Parameters<typeof SearchChannel.create>[0]>;
-const anyAge = { maxAgeMs: null, sessionSequence: null, asOfTimestamp: null, asOfSequence: null };
-let deliveries = 0;
-
-function search(world: QueryWorld, asked: Asked = {}): Effect[] {
-  deliveries += 1;
-  const message = SearchChannel.create({
-    ...{ channel, proxy: "p1", request: `r${deliveries}`, attempt: 0, collectionId },
-    ...{ deadlineMs: world.wallMs + 30_000, filter: null, outputFields: [], view: anyAge },
-    ...{ field: "vector", vectors: new Uint8Array(8), count: 1, limit: 3, ef: 16, exact: false },
-    ...asked,
-  });
-  return world.tell({ kind: "Delivered", delivery: `s${deliveries}`, deliveries: 1, message });
-}
+import { anyAge, deleted, inserted, job, QueryWorld, replies, ticked } from "./query-world.js";
 
 function serving(settings = { caches: true }): QueryWorld {
   const world = new QueryWorld(settings);
@@ -42,14 +25,14 @@ const keyOf = (effects: readonly Effect[]) => one(effects, "readCache").key;
 
 /** A search that found nothing in the cache: what it keeps there. */
 function kept(world: QueryWorld): Extract<Effect, { kind: "writeCache" }> {
-  const effects = miss(world, search(world));
+  const effects = miss(world, world.search());
   return one(world.computed(job(effects, "search").id, found), "writeCache");
 }
 
 describe("the cache of search results", () => {
   it("is asked first, then the threads, and gets the answer under the same key", () => {
     const world = serving();
-    const asked = search(world);
+    const asked = world.search();
     expect(every(asked, "compute")).toEqual([]);
     const missed = miss(world, asked);
     const answered = world.computed(job(missed, "search").id, found);
@@ -61,26 +44,26 @@ describe("the cache of search results", () => {
     const world = serving();
     const { key, bytes } = kept(world);
     world.log(ticked);
-    const asked = search(world);
+    const asked = world.search();
     expect(keyOf(asked)).toBe(key);
     world.log(inserted(3));
     const answered = miss(world, asked, bytes);
     expect(every(answered, "compute")).toEqual([]);
-    const request = `r${deliveries}`;
+    const request = "2";
     const reply = { request, proxy: "p1", counts: [2], sequence: 2, rows: Buffer.of(7) };
     expect(replies(answered)).toMatchObject([reply]);
-    expect(one(answered, "acknowledge").delivery).toBe(`s${deliveries}`);
+    expect(one(answered, "acknowledge").delivery).toBe("d2");
   });
 
   it("is left out where there is none, and for reads of the past", () => {
-    job(search(serving({ caches: false })), "search");
-    const past = search(serving(), { view: { ...anyAge, asOfSequence: 1 } });
+    job(serving({ caches: false }).search(), "search");
+    const past = serving().search({ view: { ...anyAge, asOfSequence: 1 } });
     expect(every(past, "readCache")).toEqual([]);
   });
 
   it("has a key for all that an answer depends on", () => {
     const world = serving();
-    const keys = [keyOf(search(world)), keyOf(search(world, { limit: 4 }))];
+    const keys = [keyOf(world.search()), keyOf(world.search({ limit: 4 }))];
     for (const asked of [
       { ef: 17 },
       { exact: true },
@@ -89,19 +72,19 @@ describe("the cache of search results", () => {
       { vectors: new Uint8Array(8).fill(1) },
       { vectors: new Uint8Array(16), count: 2 },
     ]) {
-      keys.push(keyOf(search(serving(), asked)));
+      keys.push(keyOf(serving().search(asked)));
     }
     expect(new Set(keys).size).toBe(keys.length);
-    expect(keyOf(search(world, { view: { ...anyAge, sessionSequence: 1 } }))).toBe(keys[0]);
+    expect(keyOf(world.search({ view: { ...anyAge, sessionSequence: 1 } }))).toBe(keys[0]);
     world.log(deleted(1));
-    expect(keys).not.toContain(keyOf(search(serving(), { limit: 5 })));
+    expect(keys).not.toContain(keyOf(serving().search({ limit: 5 })));
     const later = new QueryWorld({ caches: true, readsMax: 64 });
     later.serveFromNothing();
     later.log(inserted(1, 2));
-    const before = keyOf(search(later));
+    const before = keyOf(later.search());
     expect(before).toBe(keys[0]);
     later.log(deleted(9));
-    expect(keyOf(search(later))).not.toBe(before);
+    expect(keyOf(later.search())).not.toBe(before);
   });
 
   it("is not believed when what it gives is no answer to this search", () => {
@@ -120,7 +103,7 @@ describe("the cache of search results", () => {
       SearchChannelReply.encode({ ...decoded.message, distances: new Uint8Array(8) }),
     ];
     for (const lie of wrong) {
-      const effects = miss(world, search(world), lie);
+      const effects = miss(world, world.search(), lie);
       expect(replies(effects)).toEqual([]);
       world.computed(job(effects, "search").id, found);
     }
@@ -128,7 +111,7 @@ describe("the cache of search results", () => {
 
   it("does not get answers that are large", () => {
     const world = serving();
-    const effects = miss(world, search(world));
+    const effects = miss(world, world.search());
     const large = { ...found, rows: new Uint8Array(100_000) };
     expect(every(world.computed(job(effects, "search").id, large), "writeCache")).toEqual([]);
   });

@@ -3,7 +3,7 @@
 import type { QueryWorkerState } from "../../src/actors/query-worker/state.js";
 import { queryWorker } from "../../src/actors/query-worker.js";
 import { definitionOf } from "../../src/messages/catalogue.js";
-import { QueryChannel, type ReadView } from "../../src/messages/query.js";
+import { QueryChannel, type ReadView, SearchChannel } from "../../src/messages/query.js";
 import type { ReplyMessage } from "../../src/messages/reply.js";
 import {
   RowsDeleted,
@@ -83,6 +83,11 @@ export function rootOf(manifest: Manifest | null) {
   const value = encodeRoot({ ...root, manifest: named, number });
   return { key: rootKey(channel), value, revision: 3 };
 }
+
+export const anyAge = {
+  ...{ maxAgeMs: null, sessionSequence: null },
+  ...{ asOfTimestamp: null, asOfSequence: null },
+};
 
 export class QueryWorld extends Driven<QueryWorkerState> {
   #sequence = 0;
@@ -181,16 +186,23 @@ export class QueryWorld extends Driven<QueryWorkerState> {
       ...{ channel, proxy: "p1", request: String(this.#deliveries), attempt: 0, collectionId },
       ...{ filter: null, outputFields: [], ids: null, limit: 0, mode },
       deadlineMs: this.wallMs + deadlineMs,
-      view: {
-        maxAgeMs: null,
-        sessionSequence: null,
-        asOfTimestamp: null,
-        asOfSequence: null,
-        ...view,
-      },
+      view: { ...anyAge, ...view },
     });
     const delivery = `d${this.#deliveries}`;
     return this.tell({ kind: "Delivered", delivery, deliveries, message });
+  }
+
+  /** A search of the name `d<number>` and the request of that number, like those of `read`. */
+  search(asked: Partial<Parameters<typeof SearchChannel.create>[0]> = {}): Effect[] {
+    this.#deliveries += 1;
+    const message = SearchChannel.create({
+      ...{ channel, proxy: "p1", request: String(this.#deliveries), attempt: 0, collectionId },
+      ...{ deadlineMs: this.wallMs + 30_000, filter: null, outputFields: [], view: anyAge },
+      ...{ field: "vector", vectors: new Uint8Array(8), count: 1, limit: 3, ef: 16, exact: false },
+      ...asked,
+    });
+    const delivery = `d${this.#deliveries}`;
+    return this.tell({ kind: "Delivered", delivery, deliveries: 1, message });
   }
 
   /** The barrier that was just sent comes back from the log. */

@@ -6,8 +6,8 @@ import {
   narrow,
   offsetsOf,
   type RowSelection,
-  selectLiving,
 } from "../../src/segments/row-selection.js";
+import type { RowLives } from "../../src/system/compute.js";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -26,6 +26,10 @@ const rowsArbitrary: fc.Arbitrary<Row[]> = fc
       return { born, died: life === null ? never : born + life, mark };
     });
   });
+
+/** By one who remembers nothing. */
+const selectLiving = (lives: RowLives, rowCount: number, at: number) =>
+  new LivingRows().select(lives, { rowCount }, at);
 
 function expectSelected(selection: RowSelection, expected: readonly number[]): void {
   expect([...offsetsOf(selection)]).toEqual(expected);

@@ -8,7 +8,7 @@ import type { Now } from "../../system/actor.js";
 import { applyReadReply, askReplicas, hedge } from "./asking.js";
 import { respondSearch } from "./merging.js";
 import { isReached } from "./reached.js";
-import { failureOf, isComplete, prepareRead, sendRead, viewOf } from "./reading.js";
+import { failureOf, isComplete, prepareRead, searchKindOf, sendRead, viewOf } from "./reading.js";
 import type { KnownCollection, Lot, ProxyState, ReadPart, Request, SearchFields } from "./state.js";
 
 /** Fires when all that arrived in the same turn of the event loop was applied. */
@@ -147,9 +147,7 @@ function viewOfAll(members: readonly Gathered[], channel: string) {
 }
 
 function sendAlone(state: ProxyState, { request, collection, call, search }: Gathered, now: Now) {
-  const create = (fields: Omit<MessageOf<typeof SearchChannel>, "kind" | keyof SearchFields>) =>
-    SearchChannel.create({ ...fields, ...search });
-  sendRead(state, request, collection, call, { create }, now);
+  sendRead(state, request, collection, call, searchKindOf(search), now);
 }
 
 /** What felled a lot may be due to one of its members: each is asked for by itself then. */

@@ -39,7 +39,7 @@ export function sendRead(
   request: Request,
   collection: KnownCollection,
   call: ReadCall,
-  { create }: Pick<Kind, "create">,
+  { create }: Kind,
   now: Now,
 ): void {
   const parts = new Map<string, ReadPart>();
@@ -157,6 +157,10 @@ function searchKind(
   const { filter, limit, ef, exact } = call;
   const count = call.vectors.length;
   const search = { filter, limit, ef, exact, outputFields, field: name, vectors, count };
+  return searchKindOf(search);
+}
+
+export function searchKindOf(search: SearchFields): Kind {
   return { ok: true, search, create: (fields) => SearchChannel.create({ ...fields, ...search }) };
 }
 

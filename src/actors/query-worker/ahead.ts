@@ -1,6 +1,6 @@
 // Searches while the barrier is still on its way: what is found holds if no row changes meanwhile.
 import { SearchChannel } from "../../messages/query.js";
-import type { DeliveryId } from "../../system/actor.js";
+import type { ComputedResult, DeliveryId } from "../../system/actor.js";
 import type { ComputeResult } from "../../system/compute.js";
 import { applyComputed } from "./answering.js";
 import { jobOf } from "./read-job.js";
@@ -45,7 +45,7 @@ export function takeAhead(state: QueryWorkerState, read: Read): boolean {
 export function applyAhead(
   state: QueryWorkerState,
   delivery: DeliveryId,
-  result: { ok: true; value: ComputeResult } | { ok: false; detail: string },
+  result: ComputedResult,
 ): void {
   const read = state.reads.get(delivery);
   if (read === undefined || read.ahead === null) return;

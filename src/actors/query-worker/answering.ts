@@ -1,6 +1,6 @@
 // Answers a read: with what the search threads found, or with why there is no answer.
 import { type Failure, QueryChannelReply, SearchChannelReply } from "../../messages/reply.js";
-import type { DeliveryId } from "../../system/actor.js";
+import type { ComputedResult, DeliveryId } from "../../system/actor.js";
 import type { ComputeResult } from "../../system/compute.js";
 import { keep, type SearchAnswer } from "./caching.js";
 import type { QueryWorkerState, Read } from "./state.js";
@@ -11,7 +11,7 @@ const replyBytesMax = 8 * 1024 * 1024 - 64 * 1024;
 export function applyComputed(
   state: QueryWorkerState,
   delivery: DeliveryId,
-  result: { ok: true; value: ComputeResult } | { ok: false; detail: string },
+  result: ComputedResult,
 ): void {
   const read = state.reads.get(delivery);
   if (read === undefined) return;
