@@ -1,19 +1,29 @@
-// Compiles the scan kernel from AssemblyScript into `src/index/scan-kernel.ts`; run from the root.
+// Compiles the kernels from AssemblyScript into modules in `src/index`; run from the root.
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 import asc from "assemblyscript/asc";
 
-const source = "src/index/kernel/scan.as.ts";
-export const kernelModule = "src/index/scan-kernel.ts";
+export interface Kernel {
+  readonly name: string;
+  readonly source: string;
+  /** What is checked in. */
+  readonly module: string;
+}
+
+export const kernels: readonly Kernel[] = ["scan", "graph"].map((name) => ({
+  name,
+  source: `src/index/kernel/${name}.as.ts`,
+  module: `src/index/${name}-kernel.ts`,
+}));
 
 /** The bytes that the source compiles to: the same ones every time, for one compiler version. */
-export async function compileKernel(): Promise<Uint8Array> {
+export async function compileKernel({ source }: Kernel): Promise<Uint8Array> {
   const input = await readFile(source, "utf8");
   let output: Uint8Array | undefined;
   const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--importMemory"];
   const name = basename(source);
-  const { error, stderr } = await asc.main([name, "--outFile", "scan.wasm", ...options], {
+  const { error, stderr } = await asc.main([name, "--outFile", "kernel.wasm", ...options], {
     readFile: (file) => (file === name ? input : null),
     writeFile: (_file, contents) => {
       if (typeof contents !== "string") output = contents;
@@ -21,20 +31,20 @@ export async function compileKernel(): Promise<Uint8Array> {
     listFiles: () => [],
   });
   if (error !== null || output === undefined) {
-    throw new Error(`the kernel does not compile: ${stderr.toString()}`, { cause: error });
+    throw new Error(`${source} does not compile: ${stderr.toString()}`, { cause: error });
   }
   return output;
 }
 
 /** The module to check in. Base64 in lines, so that a change is a readable difference. */
-export function renderKernelModule(bytes: Uint8Array): string {
+export function renderKernelModule({ name }: Kernel, bytes: Uint8Array): string {
   const lines =
     Buffer.from(bytes)
       .toString("base64")
       .match(/.{1,92}/g) ?? [];
   return [
-    "// The compiled scan kernel, written by `scripts/build-kernel.ts`: do not edit.",
-    "export const scanKernel = [",
+    `// The compiled ${name} kernel, written by \`scripts/build-kernel.ts\`: do not edit.`,
+    `export const ${name}Kernel = [`,
     ...lines.map((line) => `  "${line}",`),
     '].join("");',
     "",
@@ -42,5 +52,7 @@ export function renderKernelModule(bytes: Uint8Array): string {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  await writeFile(kernelModule, renderKernelModule(await compileKernel()));
+  for (const kernel of kernels) {
+    await writeFile(kernel.module, renderKernelModule(kernel, await compileKernel(kernel)));
+  }
 }

@@ -18,12 +18,14 @@ const pure = (path: string) => path.startsWith("src/actors/") || path.startsWith
 /** Files whose form is not ours to choose. */
 const generated: Readonly<Record<string, string>> = {
   "src/index/scan-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
+  "src/index/graph-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
 };
 const written = (source: Source) => generated[source.path] === undefined;
 
 /** Files that no import names. */
 const usedWithoutImport: Readonly<Record<string, string>> = {
   "src/index/kernel/scan.as.ts": "compiled by scripts/build-kernel.ts",
+  "src/index/kernel/graph.as.ts": "compiled by scripts/build-kernel.ts",
   "test/vitest.config.ts": "read by vitest",
 };
 const isEntry = (path: string) =>

@@ -16,7 +16,7 @@ const labelBytes = 8;
 export function findGraphDamage(payload: Uint8Array, shape: GraphShape): string | undefined {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   if (payload.length < rowsAt) return "shorter than hnswlib's header";
-  const rowBytes = (2 * shape.M + 1) * 4 + shape.dimension * 4 + labelBytes;
+  const rowBytes = rowBytesOf(shape);
   const linksAt = rowsAt + shape.count * rowBytes;
   if (payload.length < linksAt) return "shorter than its rows";
   const levels = readLevels(view, linksAt, shape);
@@ -26,6 +26,64 @@ export function findGraphDamage(payload: Uint8Array, shape: GraphShape): string 
     findRowDamage(view, shape, rowBytes) ??
     findHigherDamage(view, linksAt, shape, levels)
   );
+}
+
+/** A sound graph's parts, in place. */
+export interface HnswGraph extends GraphShape {
+  /** All of the payload, as numbers and as values. */
+  readonly words: Uint32Array;
+  readonly values: Float32Array;
+  /** The first row, in words: its count of links on level 0, 2 M places for them, its vector. */
+  readonly firstRow: number;
+  readonly rowWords: number;
+  readonly firstVector: number;
+  readonly entryPoint: number;
+  readonly topLevel: number;
+  /** The rows above level 0, ascending. */
+  readonly upper: readonly UpperRow[];
+}
+
+export interface UpperRow {
+  readonly row: number;
+  readonly levels: number;
+  /** The list of level 1, in words: its count, then M places; those of higher levels follow. */
+  readonly firstList: number;
+}
+
+/** For a payload in which no damage was found. */
+export function viewGraph(payload: Uint8Array, shape: GraphShape): HnswGraph {
+  const { count, dimension, M } = shape;
+  const { buffer, byteOffset, byteLength } = byteAligned(payload);
+  const words = new Uint32Array(buffer, byteOffset, byteLength / 4);
+  const firstRow = rowsAt / 4;
+  const rowWords = rowBytesOf(shape) / 4;
+  return {
+    ...{ count, dimension, M, words, firstRow, rowWords },
+    values: new Float32Array(buffer, byteOffset, byteLength / 4),
+    firstVector: firstRow + 2 * M + 1,
+    topLevel: words[48 / 4] as number,
+    entryPoint: words[52 / 4] as number,
+    upper: upperRowsOf(words, firstRow + count * rowWords, shape),
+  };
+}
+
+function byteAligned(bytes: Uint8Array): Uint8Array {
+  return bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+}
+
+function upperRowsOf(words: Uint32Array, start: number, { count, M }: GraphShape): UpperRow[] {
+  const upper: UpperRow[] = [];
+  let position = start;
+  for (let row = 0; row < count; row += 1) {
+    const length = (words[position] as number) / 4;
+    if (length > 0) upper.push({ row, levels: length / (M + 1), firstList: position + 1 });
+    position += 1 + length;
+  }
+  return upper;
+}
+
+function rowBytesOf({ M, dimension }: GraphShape): number {
+  return (2 * M + 1) * 4 + dimension * 4 + labelBytes;
 }
 
 /** The highest level of every row; so far it checks only that the lists fill the payload. */

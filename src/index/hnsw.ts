@@ -155,11 +155,17 @@ function save(graph: hnswlib.HierarchicalNSW, header: HnswHeader): Uint8Array {
   });
 }
 
+/** A file of ours with a graph that can be walked. */
+export interface OpenedHnsw {
+  readonly header: HnswHeader;
+  readonly payload: Uint8Array;
+}
+
 /**
- * Loads an index file whose hash the caller has compared. Even so nothing in it is trusted that
+ * Opens an index file whose hash the caller has compared. Even so nothing in it is trusted that
  * could crash the process, since hnswlib itself follows whatever it reads.
  */
-export function loadHnsw(bytes: Uint8Array, expected: HnswExpectation): HnswIndex | HnswFailure {
+export function openHnsw(bytes: Uint8Array, expected: HnswExpectation): OpenedHnsw | HnswFailure {
   const decoded = decodeHnswFile(bytes);
   if (!decoded.ok) return { reason: decoded.reason };
   const { header, payload } = decoded;
@@ -168,6 +174,11 @@ export function loadHnsw(bytes: Uint8Array, expected: HnswExpectation): HnswInde
   if (header.count !== expected.count) return { reason: "another count" };
   const detail = findGraphDamage(payload, { ...header, M: header.parameters.M });
   if (detail !== undefined) return { reason: "damaged graph", detail };
+  return { header, payload };
+}
+
+/** The graph in hnswlib itself, with a copy of the vectors. */
+export function readHnsw({ header, payload }: OpenedHnsw): HnswIndex | HnswFailure {
   try {
     return new LoadedHnsw(readGraph(header, payload), header);
   } catch (error) {

@@ -1,21 +1,6 @@
 // The compiled scan kernel with a WebAssembly memory of its own: layout, growth, calls.
 import { scanKernel } from "./scan-kernel.js";
-
-// What this file needs of it: the compiler's library has it only together with the whole DOM.
-declare namespace WebAssembly {
-  class Module {
-    constructor(bytes: Uint8Array);
-  }
-  class Memory {
-    constructor(descriptor: { initial: number; maximum: number });
-    readonly buffer: ArrayBuffer;
-    grow(pages: number): number;
-  }
-  class Instance {
-    constructor(module: Module, imports: { env: { memory: Memory } });
-    readonly exports: { scan: Scan };
-  }
-}
+import { WasmMemory } from "./wasm-memory.js";
 
 /** `scan` of `kernel/scan.as.ts`, where its parameters are described. */
 type Scan = (
@@ -31,17 +16,20 @@ type Scan = (
   offsets: number,
 ) => number;
 
-/** The rows do not fit into one slab, or the process has no memory for them. */
-export class SlabFullError extends RangeError {
-  override readonly name = "SlabFullError";
-}
+/** `gather` of `kernel/scan.as.ts`. */
+type Gather = (
+  metric: number,
+  dimension: number,
+  query: number,
+  rows: number,
+  count: number,
+  offsets: number,
+  scales: number,
+  distances: number,
+) => void;
 
 /** The most rows of one call: many enough to hide its cost, few enough that the limit adapts. */
 export const blockRows = 2048;
-
-const pageBytes = 65_536;
-// One page less than WebAssembly's 4 GiB, so that the end of the memory is still a 32-bit number.
-const pagesMax = 65_535;
 
 // Address 0 stays unused, since as the address of flags it means that there are none.
 const flagsAt = 16;
@@ -49,8 +37,6 @@ const scalesAt = flagsAt + blockRows;
 const distancesAt = scalesAt + blockRows * 4;
 const offsetsAt = distancesAt + blockRows * 4;
 const queryAt = offsetsAt + blockRows * 4;
-
-let compiled: WebAssembly.Module | undefined;
 
 /** Views of the memory; growth replaces them all. */
 export interface ScanViews {
@@ -65,8 +51,7 @@ export interface ScanViews {
 
 export class ScanMemory {
   views: ScanViews;
-  private readonly memory: WebAssembly.Memory;
-  private readonly kernel: Scan;
+  private readonly memory: WasmMemory<{ readonly scan: Scan; readonly gather: Gather }>;
   private readonly dimension: number;
   private readonly metric: number;
   private readonly rowsAt: number;
@@ -75,10 +60,7 @@ export class ScanMemory {
     this.dimension = dimension;
     this.metric = metric;
     this.rowsAt = queryAt + Math.ceil(dimension / 16) * 64;
-    const initial = this.pagesFor(rows);
-    this.memory = orFull(() => new WebAssembly.Memory({ initial, maximum: pagesMax }));
-    compiled ??= new WebAssembly.Module(Buffer.from(scanKernel, "base64"));
-    this.kernel = new WebAssembly.Instance(compiled, { env: { memory: this.memory } }).exports.scan;
+    this.memory = new WasmMemory(scanKernel, this.bytesFor(rows));
     this.views = this.createViews();
   }
 
@@ -86,19 +68,14 @@ export class ScanMemory {
     return this.memory.buffer.byteLength;
   }
 
-  /** Makes room for this many rows, and for a quarter more than now, as a growth costs 0.4 ms. */
+  /** Makes room for this many rows. */
   reserve(rows: number): void {
-    const present = this.bytes / pageBytes;
-    const needed = this.pagesFor(rows);
-    if (needed <= present) return;
-    const target = Math.min(pagesMax, Math.max(needed, Math.ceil(present * 1.25)));
-    orFull(() => this.memory.grow(target - present));
-    this.views = this.createViews();
+    if (this.memory.reserve(this.bytesFor(rows))) this.views = this.createViews();
   }
 
   /** Scans up to `blockRows` rows; finds in `views.distances` and `views.offsets`. */
   scan(start: number, count: number, flagged: boolean, limit: number): number {
-    return this.kernel(
+    return this.memory.kernel.scan(
       this.metric,
       this.dimension,
       queryAt,
@@ -112,10 +89,22 @@ export class ScanMemory {
     );
   }
 
-  private pagesFor(rows: number): number {
-    const pages = Math.ceil((this.rowsAt + rows * this.dimension * 4) / pageBytes);
-    if (pages > pagesMax) throw new SlabFullError(`${rows} rows exceed the 4 GiB of one slab`);
-    return pages;
+  /** Distances to the `count` rows in `views.offsets`, into `views.distances`. */
+  gather(count: number): void {
+    this.memory.kernel.gather(
+      this.metric,
+      this.dimension,
+      queryAt,
+      this.rowsAt,
+      count,
+      offsetsAt,
+      scalesAt,
+      distancesAt,
+    );
+  }
+
+  private bytesFor(rows: number): number {
+    return this.rowsAt + rows * this.dimension * 4;
   }
 
   private createViews(): ScanViews {
@@ -129,13 +118,5 @@ export class ScanMemory {
       offsets: new Uint32Array(buffer, offsetsAt, blockRows),
       rows: new Float32Array(buffer, this.rowsAt, rowValues),
     };
-  }
-}
-
-function orFull<Result>(allocate: () => Result): Result {
-  try {
-    return allocate();
-  } catch (cause) {
-    throw new SlabFullError("the process has no memory for the slab", { cause });
   }
 }

@@ -4,13 +4,13 @@ import { inverseNorm, normalise } from "./distance.js";
 import { blockRows, ScanMemory } from "./scan-memory.js";
 import { createTopK, type Hits } from "./top-k.js";
 
-export { SlabFullError } from "./scan-memory.js";
+export { MemoryFullError } from "./wasm-memory.js";
 
 export interface VectorSlab {
   readonly count: number;
   /** What the slab holds of the process's memory, room for growth included. */
   readonly bytes: number;
-  /** `rows x dimension` values. Appends all or, throwing `SlabFullError`, nothing. */
+  /** `rows x dimension` values. Appends all or, throwing `MemoryFullError`, nothing. */
   append(rows: Float32Array): void;
   /** A copy of the row's original values. */
   vector(offset: number): Float32Array;
@@ -19,8 +19,8 @@ export interface VectorSlab {
    * rows whose byte in it is not 0. Fewer than `k` only where fewer rows qualify.
    */
   search(query: Float32Array, k: number, rowCount: number, allowed: Uint8Array | undefined): Hits;
-  /** The internal distances to these rows, bit for bit as `search` gives them. */
-  distancesTo(query: Float32Array, offsets: Uint32Array): Float32Array;
+  /** The `k` nearest of these rows, with the distances that `search` gives them, bit for bit. */
+  nearestOf(query: Float32Array, offsets: Uint32Array, k: number): Hits;
   /** Lets go of the memory, which returns with the next collection; any use afterwards throws. */
   free(): void;
 }
@@ -83,14 +83,18 @@ class ScannedSlab implements VectorSlab {
     return top.finish();
   }
 
-  distancesTo(query: Float32Array, offsets: Uint32Array): Float32Array {
+  nearestOf(query: Float32Array, offsets: Uint32Array, k: number): Hits {
     const memory = this.prepare(query);
-    return Float32Array.from(offsets, (offset) => {
-      this.check(offset);
-      this.putNorms(memory, offset, 1);
-      memory.scan(offset, 1, false, Number.NaN);
-      return memory.views.distances[0] as number;
-    });
+    const top = createTopK(Math.min(k, offsets.length));
+    for (let start = 0; start < offsets.length; start += blockRows) {
+      const block = offsets.subarray(start, start + blockRows);
+      this.putBlock(memory, block);
+      memory.gather(block.length);
+      for (let place = 0; place < block.length; place += 1) {
+        top.offer(block[place] as number, memory.views.distances[place] as number);
+      }
+    }
+    return top.finish();
   }
 
   free(): void {
@@ -121,6 +125,15 @@ class ScannedSlab implements VectorSlab {
   private putNorms(memory: ScanMemory, start: number, rows: number): void {
     if (this.metric !== "COSINE") return;
     memory.views.scales.set(this.inverseNorms.subarray(start, start + rows));
+  }
+
+  private putBlock({ views }: ScanMemory, offsets: Uint32Array): void {
+    for (const offset of offsets) this.check(offset);
+    views.offsets.set(offsets);
+    if (this.metric !== "COSINE") return;
+    for (let place = 0; place < offsets.length; place += 1) {
+      views.scales[place] = this.inverseNorms[offsets[place] as number] as number;
+    }
   }
 
   private appendNorms(rows: Float32Array, added: number): void {

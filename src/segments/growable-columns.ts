@@ -31,7 +31,7 @@ export interface GrowableColumns {
   readonly fields: readonly string[];
   vectors(field: string): GrowableVectors | undefined;
   /**
-   * The batch must fit the schema (`batchMisfit`) and have its key column. Throws `SlabFullError`
+   * The batch must fit the schema (`batchMisfit`) and have its key column. Throws `MemoryFullError`
    * where the vectors have no room; the columns are of no use afterwards.
    */
   append(batch: RowBatch): void;

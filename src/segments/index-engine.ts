@@ -4,15 +4,14 @@ import {
   type HnswBuild,
   type HnswExpectation,
   type HnswFailure,
-  type HnswIndex,
-  loadHnsw,
 } from "../index/hnsw.js";
+import { loadIndex, type SegmentIndex } from "../index/load-index.js";
 
 export interface IndexEngine {
   /** The index file. Synchronous and long: only on a thread of its own. */
   buildHnsw(build: HnswBuild): Uint8Array;
   /** Expects bytes whose hash was compared. */
-  loadHnsw(bytes: Uint8Array, expected: HnswExpectation): HnswIndex | HnswFailure;
+  loadIndex(bytes: Uint8Array, expected: HnswExpectation): SegmentIndex | HnswFailure;
 }
 
-export const hnswEngine: IndexEngine = { buildHnsw, loadHnsw };
+export const hnswEngine: IndexEngine = { buildHnsw, loadIndex };

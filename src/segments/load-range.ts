@@ -92,7 +92,7 @@ export async function attachIndex(
   if (read.kind === "unreadable") return read;
   if (!isHeld()) return { kind: "done" };
   const { metric, dimension, rowCount: count } = job;
-  const index = engine.loadHnsw(read.bytes, { metric, dimension, count });
+  const index = engine.loadIndex(read.bytes, { metric, dimension, count });
   letGo(read.bytes);
   if ("reason" in index) {
     const detail = index.detail === undefined ? "" : ` (${index.detail})`;

@@ -1,5 +1,5 @@
 // One range of a channel in a search thread: its columns, its indexes, its rows' lives.
-import type { HnswIndex } from "../index/hnsw.js";
+import type { SegmentIndex } from "../index/load-index.js";
 import { searchSegment } from "../index/segment-search.js";
 import type { Hits } from "../index/top-k.js";
 import type { RowBatch } from "../rows/columns.js";
@@ -24,7 +24,7 @@ export class SegmentHolder {
   /** Null until the fold has given them: a loaded segment is invisible before. */
   lives: RowLives | null;
   private livingRows = new LivingRows();
-  private readonly indexes = new Map<string, HnswIndex>();
+  private readonly indexes = new Map<string, SegmentIndex>();
 
   constructor(schema: CollectionSchema, lives: RowLives | null, rows = 0) {
     this.schema = schema;
@@ -95,7 +95,7 @@ export class SegmentHolder {
   }
 
   /** An index of all rows that the range will ever have. It replaces an earlier one. */
-  attach(field: string, index: HnswIndex): void {
+  attach(field: string, index: SegmentIndex): void {
     if (index.count !== this.count) {
       throw new Error(`an index of ${index.count} rows for a range of ${this.count}`);
     }

@@ -15,7 +15,7 @@ export const exactEngine: IndexEngine = {
     file.set(new Uint8Array(buffer, byteOffset, payloadLength), hnswHeaderBytes);
     return file;
   },
-  loadHnsw(bytes, expected) {
+  loadIndex(bytes, expected) {
     const decoded = decodeHnswFile(bytes);
     if (!decoded.ok) return { reason: decoded.reason };
     const { metric, dimension, count } = decoded.header;

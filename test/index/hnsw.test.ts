@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import hnswlib from "hnswlib-node";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { buildHnsw, type HnswIndex, loadHnsw } from "../../src/index/hnsw.js";
+import { buildHnsw, type HnswIndex } from "../../src/index/hnsw.js";
 import { createVectorSlab } from "../../src/index/vector-slab.js";
 import { type Metric, metrics } from "../../src/rows/schema.js";
+import { loadHnsw } from "./load-hnsw.js";
 import { clusteredVectors, randomFlags, uniformVectors } from "./random-vectors.js";
 
 const dimension = 32;
@@ -55,7 +56,7 @@ function compare(index: HnswIndex, metric: Metric, rows: Float32Array, factor = 
     const truth = new Set(slab.search(query, 10, slab.count, undefined).offsets);
     const found = index.search(query, 10, 128, undefined);
     hits += found.offsets.filter((offset) => truth.has(offset)).length;
-    const distances = slab.distancesTo(query, found.offsets);
+    const { distances } = slab.nearestOf(query, found.offsets, found.offsets.length);
     const largest = Math.max(...distances.map(Math.abs));
     found.distances.forEach((distance, place) => {
       error = Math.max(error, Math.abs(distance - (distances[place] as number)) / largest);

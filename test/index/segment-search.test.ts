@@ -1,7 +1,8 @@
 // The choice between index and scan: never short, never a row that does not count.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { buildHnsw, type HnswIndex, loadHnsw } from "../../src/index/hnsw.js";
+import { buildHnsw } from "../../src/index/hnsw.js";
+import { loadIndex, type SegmentIndex } from "../../src/index/load-index.js";
 import { type SegmentSearch, searchSegment } from "../../src/index/segment-search.js";
 import { createVectorSlab } from "../../src/index/vector-slab.js";
 import { clusteredVectors, randomFlags } from "./random-vectors.js";
@@ -15,10 +16,10 @@ const queries = Array.from({ length: 20 }, (_, index) =>
 );
 const slab = createVectorSlab(dimension, "COSINE");
 slab.append(vectors);
-const index = ((): HnswIndex => {
+const index = ((): SegmentIndex => {
   const shape = { dimension, metric: "COSINE" } as const;
   const file = buildHnsw({ ...shape, vectors, parameters: { M: 16, efConstruction: 100 } });
-  const loaded = loadHnsw(file, { ...shape, count });
+  const loaded = loadIndex(file, { ...shape, count });
   if ("reason" in loaded) throw new Error(loaded.reason);
   return loaded;
 })();
@@ -76,7 +77,7 @@ describe("searchSegment", () => {
   it("gives a row the same distance whatever found it, in order, with good recall", () => {
     let found = 0;
     for (const query of queries) {
-      const fast = searchSegment(searchOf({ query, ef: 45 }));
+      const fast = searchSegment(searchOf({ query, ef: 40 }));
       const exact = searchSegment(searchOf({ query, exact: true }));
       expect([fast.strategy, exact.strategy]).toEqual(["hnsw", "exact"]);
       const distances = new Map([...exact.offsets].map((row, i) => [row, exact.distances[i]]));

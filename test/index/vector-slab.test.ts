@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { referenceDistance, toScore } from "../../src/index/distance.js";
-import { createVectorSlab, SlabFullError } from "../../src/index/vector-slab.js";
+import { createVectorSlab, MemoryFullError } from "../../src/index/vector-slab.js";
 import { type Metric, metrics } from "../../src/rows/schema.js";
 import { randomFlags, uniformVectors } from "./random-vectors.js";
 
@@ -68,7 +68,10 @@ function checkAgainstReference(given: Case): void {
     return !isOwn || Math.abs(distance - best.distance) > own.error + best.error;
   });
   expect(wrong).toEqual([]);
-  expect([...slab.distancesTo(query, offsets)]).toEqual([...distances]);
+  expect(slab.nearestOf(query, offsets.toReversed(), offsets.length)).toEqual({
+    offsets,
+    distances,
+  });
   slab.free();
 }
 
@@ -142,7 +145,7 @@ describe("search", () => {
     expect(() => slab.search(Float32Array.of(1), 1, 1, undefined)).toThrow(RangeError);
     expect(() => slab.search(Float32Array.of(1, 2), 1, 2, undefined)).toThrow(RangeError);
     expect(() => slab.search(Float32Array.of(1, 2), 1, 1, new Uint8Array(0))).toThrow(RangeError);
-    expect(() => slab.distancesTo(Float32Array.of(1, 2), Uint32Array.of(1))).toThrow(RangeError);
+    expect(() => slab.nearestOf(Float32Array.of(1, 2), Uint32Array.of(1), 1)).toThrow(RangeError);
     expect(() => slab.append(Float32Array.of(1))).toThrow(RangeError);
   });
 });
@@ -176,12 +179,12 @@ describe("a slab", () => {
   });
 
   it("is full at 4 GiB, by a typed error, and stays as it was", () => {
-    expect(() => createVectorSlab(32_768, "L2", 32_769)).toThrow(SlabFullError);
+    expect(() => createVectorSlab(32_768, "L2", 32_769)).toThrow(MemoryFullError);
     const slab = createVectorSlab(32_768, "L2");
     slab.append(new Float32Array(32_768).fill(2));
     const bytes = slab.bytes;
     // Never touched, so these 4 GiB of zeros take no memory.
-    expect(() => slab.append(new Float32Array(2 ** 30))).toThrow(SlabFullError);
+    expect(() => slab.append(new Float32Array(2 ** 30))).toThrow(MemoryFullError);
     expect([slab.count, slab.bytes]).toEqual([1, bytes]);
     const found = slab.search(new Float32Array(32_768), 1, 1, undefined);
     expect([...found.distances]).toEqual([4 * 32_768]);

@@ -15,8 +15,8 @@ const objects = memoryObjectStore();
 let searches = 0;
 const countingEngine: IndexEngine = {
   ...hnswEngine,
-  loadHnsw(bytes, expected) {
-    const index = hnswEngine.loadHnsw(bytes, expected);
+  loadIndex(bytes, expected) {
+    const index = hnswEngine.loadIndex(bytes, expected);
     if ("reason" in index) return index;
     const search: typeof index.search = (...query) => {
       searches += 1;

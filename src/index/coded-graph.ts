@@ -1,0 +1,114 @@
+// HNSW search on codes of the vectors: the graph that hnswlib built, walked by a kernel of ours.
+import { areCodesFine } from "./code-loss.js";
+import { fitsMemory, GraphMemory, type GraphShape, type GraphViews } from "./graph-memory.js";
+import type { OpenedHnsw } from "./hnsw.js";
+import { type HnswGraph, viewGraph } from "./hnsw-graph.js";
+import type { SegmentIndex } from "./load-index.js";
+import { type CodedRows, codeBytes, VectorCoder } from "./vector-codes.js";
+
+/**
+ * Undefined where hnswlib has to serve the graph: when codes cannot tell neighbours apart, or one
+ * memory is too small. The caller compares what a search returns by the vectors themselves, which
+ * makes up for the codes' errors.
+ */
+export function createCodedGraph({ header, payload }: OpenedHnsw): SegmentIndex | undefined {
+  const { count, dimension, parameters, metric } = header;
+  const graph = viewGraph(payload, { count, dimension, M: parameters.M });
+  const shape = shapeOf(graph);
+  if (!fitsMemory(shape)) return undefined;
+  const rows = rowsOf(graph, metric === "L2" ? "l2" : "ip");
+  const coder = new VectorCoder(rows);
+  const memory = new GraphMemory(shape);
+  const views = memory.blankViews();
+  fillLinks(graph, views);
+  fillUpper(graph, views);
+  coder.encodeRows(views.codes);
+  const upper = graph.upper.findIndex(({ row }) => row === graph.entryPoint);
+  memory.open({ row: graph.entryPoint, upper: Math.max(0, upper), topLevel: graph.topLevel });
+  if (!areCodesFine(graph, rows, coder, memory)) return undefined;
+  return new CodedGraph(memory, coder, { count, dimension });
+}
+
+function shapeOf({ count, dimension, M, upper }: HnswGraph): GraphShape {
+  const upperLists = upper.reduce((sum, { levels }) => sum + levels, 0);
+  return { count, M, codeBytes: codeBytes(dimension), upperRows: upper.length, upperLists };
+}
+
+function rowsOf(graph: HnswGraph, space: CodedRows["space"]): CodedRows {
+  const { values, firstVector: first, rowWords: stride, count, dimension } = graph;
+  return { values, first, stride, count, dimension, space };
+}
+
+function fillLinks({ words, firstRow, rowWords, count, M }: HnswGraph, { links }: GraphViews) {
+  for (let row = 0; row < count; row += 1) {
+    const list = firstRow + row * rowWords;
+    const length = words[list] as number;
+    for (let place = 0; place < length; place += 1) {
+      links[row * 2 * M + place] = words[list + 1 + place] as number;
+    }
+  }
+}
+
+function fillUpper({ words, upper, M }: HnswGraph, views: GraphViews) {
+  const numbers = new Map(upper.map(({ row }, number) => [row, number]));
+  let next = 0;
+  for (const [number, { row, levels, firstList }] of upper.entries()) {
+    views.upperRows[number] = row;
+    views.upperStarts[number] = next;
+    for (let level = 0; level < levels; level += 1, next += 1) {
+      const list = firstList + level * (M + 1);
+      const length = words[list] as number;
+      for (let place = 0; place < length; place += 1) {
+        const link = numbers.get(words[list + 1 + place] as number) as number;
+        views.upperLinks[next * M + place] = link;
+      }
+    }
+  }
+}
+
+class CodedGraph implements SegmentIndex {
+  readonly count: number;
+  private memory: GraphMemory | undefined;
+  private readonly coder: VectorCoder;
+  private readonly dimension: number;
+
+  constructor(
+    memory: GraphMemory,
+    coder: VectorCoder,
+    { count, dimension }: { readonly count: number; readonly dimension: number },
+  ) {
+    this.memory = memory;
+    this.coder = coder;
+    this.count = count;
+    this.dimension = dimension;
+  }
+
+  get bytes(): number {
+    return this.memory?.bytes ?? 0;
+  }
+
+  search(query: Float32Array, k: number, ef: number, allowed: Uint8Array | undefined) {
+    const { memory, dimension } = this;
+    if (memory === undefined) throw new Error("the index was freed");
+    if (query.length !== dimension) {
+      throw new RangeError(`a query of ${query.length} values in dimension ${dimension}`);
+    }
+    if (k === 0) return { offsets: new Uint32Array(0) };
+    const width = Math.min(this.count, Math.max(ef, Math.ceil(k * spareCandidates)));
+    const keep =
+      allowed === undefined ? Math.min(width, Math.max(comparedMin, compared * k)) : width;
+    const found = memory.search(width, keep, this.coder.encodeQuery(query, memory.query));
+    if (allowed === undefined) return { offsets: found };
+    return { offsets: found.filter((row) => (allowed[row] ?? 0) !== 0) };
+  }
+
+  free(): void {
+    this.memory = undefined;
+  }
+}
+
+/** By codes the last of `k` rows may come after the next ones. */
+const spareCandidates = 1.25;
+/** So many times `k` of the nearest by codes, and at least so many, are compared by vectors. */
+const compared = 4;
+const comparedMin = 32;

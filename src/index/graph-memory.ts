@@ -1,0 +1,165 @@
+// The compiled graph kernel with a WebAssembly memory of its own: layout, growth, calls.
+import { graphKernel } from "./graph-kernel.js";
+import { WasmMemory, wasmBytesMax } from "./wasm-memory.js";
+
+/** What `kernel/graph.as.ts` exports; parameters are described there. */
+interface GraphKernel {
+  setLinks(at: number, max: number, entry: number): void;
+  setCodes(at: number, stride: number): void;
+  setUpper(
+    rows: number,
+    starts: number,
+    lists: number,
+    max: number,
+    top: number,
+    entry: number,
+  ): void;
+  setScratch(query: number, visited: number, bytes: number): void;
+  distanceByCodes(row: number, scale: number): number;
+  search(
+    width: number,
+    keep: number,
+    scale: number,
+    candidates: number,
+    results: number,
+    found: number,
+  ): number;
+}
+
+export interface GraphShape {
+  readonly count: number;
+  readonly M: number;
+  readonly codeBytes: number;
+  /** Rows above level 0, and their lists on all levels together. */
+  readonly upperRows: number;
+  readonly upperLists: number;
+}
+
+export interface EntryPoint {
+  readonly row: number;
+  /** Its number among the upper rows; 0 without any. */
+  readonly upper: number;
+  readonly topLevel: number;
+}
+
+/** Ends a list of links that is not full. */
+export const noLink = 0xffff_ffff;
+
+/** Views for the one who fills them in; void after the first search, which may grow the memory. */
+export interface GraphViews {
+  /** `count x 2 M`. */
+  readonly links: Uint32Array;
+  readonly codes: Int8Array;
+  readonly upperRows: Uint32Array;
+  /** Which of the lists is a row's first, of level 1. */
+  readonly upperStarts: Uint32Array;
+  /** `lists x M`; links are numbers of upper rows. */
+  readonly upperLinks: Uint32Array;
+}
+
+interface Layout {
+  readonly query: number;
+  readonly upperRows: number;
+  readonly upperStarts: number;
+  readonly upperLinks: number;
+  readonly links: number;
+  readonly codes: number;
+  readonly visited: number;
+  readonly scratch: number;
+}
+
+/** Whether one memory holds such a graph. */
+export function fitsMemory(shape: GraphShape): boolean {
+  return scratchEnd(layOut(shape), shape, shape.count) <= wasmBytesMax;
+}
+
+export class GraphMemory {
+  private readonly memory: WasmMemory<GraphKernel>;
+  private readonly shape: GraphShape;
+  private readonly layout: Layout;
+  /** The query, as long as a code; growth replaces it. */
+  query: Int16Array;
+
+  constructor(shape: GraphShape) {
+    this.shape = shape;
+    this.layout = layOut(shape);
+    this.memory = new WasmMemory(graphKernel, this.layout.scratch);
+    this.query = this.queryView();
+  }
+
+  get bytes(): number {
+    return this.memory.buffer.byteLength;
+  }
+
+  /** Lists without a link, codes of 0: to be filled in before `open`. */
+  blankViews(): GraphViews {
+    const { buffer } = this.memory;
+    const { count, M, codeBytes, upperRows, upperLists } = this.shape;
+    const { layout } = this;
+    return {
+      links: new Uint32Array(buffer, layout.links, count * 2 * M).fill(noLink),
+      codes: new Int8Array(buffer, layout.codes, count * codeBytes),
+      upperRows: new Uint32Array(buffer, layout.upperRows, upperRows),
+      upperStarts: new Uint32Array(buffer, layout.upperStarts, upperRows),
+      upperLinks: new Uint32Array(buffer, layout.upperLinks, upperLists * M).fill(noLink),
+    };
+  }
+
+  open({ row, upper, topLevel }: EntryPoint): void {
+    const { kernel } = this.memory;
+    const { layout, shape } = this;
+    kernel.setLinks(layout.links, 2 * shape.M, row);
+    kernel.setCodes(layout.codes, shape.codeBytes);
+    const { upperRows, upperStarts, upperLinks } = layout;
+    kernel.setUpper(upperRows, upperStarts, upperLinks, shape.M, topLevel, upper);
+    kernel.setScratch(layout.query, layout.visited, Math.ceil(shape.count / 8));
+  }
+
+  /** To the query in `query`, whose `scale` its coder told. */
+  distanceTo(row: number, scale: number): number {
+    return this.memory.kernel.distanceByCodes(row, scale);
+  }
+
+  /**
+   * The `keep` nearest of about the `width` nearest rows, in no order, in a view that the next
+   * search overwrites.
+   */
+  search(width: number, keep: number, scale: number): Uint32Array {
+    const { shape, layout } = this;
+    if (this.memory.reserve(scratchEnd(layout, shape, width))) this.query = this.queryView();
+    const candidates = layout.scratch;
+    const results = candidates + (2 * width + 2 * shape.M) * 8;
+    const found = results + width * 8;
+    const count = this.memory.kernel.search(width, keep, scale, candidates, results, found);
+    return new Uint32Array(this.memory.buffer, found, count);
+  }
+
+  private queryView(): Int16Array {
+    return new Int16Array(this.memory.buffer, this.layout.query, this.shape.codeBytes);
+  }
+}
+
+function layOut({ count, M, codeBytes, upperRows, upperLists }: GraphShape): Layout {
+  let end = 0;
+  // A cache line's start for each part.
+  const take = (bytes: number): number => {
+    const start = Math.ceil(end / 64) * 64;
+    end = start + bytes;
+    return start;
+  };
+  return {
+    query: take(codeBytes * 2),
+    upperRows: take(upperRows * 4),
+    upperStarts: take(upperRows * 4),
+    upperLinks: take(upperLists * M * 4),
+    links: take(count * 2 * M * 4),
+    codes: take(count * codeBytes),
+    visited: take(Math.ceil(count / 8)),
+    scratch: take(0),
+  };
+}
+
+function scratchEnd({ scratch }: Layout, { M }: GraphShape, width: number): number {
+  // What is found takes as long a list as one of links, while the search goes on.
+  return scratch + (2 * width + 2 * M) * 8 + width * 8 + (width + 2 * M + 1) * 4;
+}
