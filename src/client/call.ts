@@ -45,7 +45,7 @@ export function envelopeOf(
 
 export function encodeBody(given: Arguments, { requestId, attemptMs }: Envelope): Uint8Array {
   try {
-    return packMessage({ ...given, requestId, timeoutMs: serverTimeoutMs(attemptMs) });
+    return packMessage({ requestId, timeoutMs: serverTimeoutMs(attemptMs), ...given });
   } catch (error) {
     // For instance a bigint of more than 64 bits.
     const reason = error instanceof Error ? error.message : String(error);
@@ -61,7 +61,7 @@ export async function call(
   timing: Timing = { patient: false },
 ): Promise<Reply> {
   const envelope = envelopeOf(context, subject, options, timing);
-  return context.send({ ...envelope, body: encodeBody(given, envelope) });
+  return context.send({ body: encodeBody(given, envelope), ...envelope });
 }
 
 /** A name with a dot in it would address another subject. */

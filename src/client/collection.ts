@@ -85,7 +85,7 @@ export function openCollection<Row extends object>(
         vectors === undefined
           ? { vector: outgoingVector(vector) }
           : { vector: outgoingVector(vector), vectors: vectors.map(outgoingVector) };
-      const given = { ...queries, limit, field, filter, outputFields, exact, params };
+      const given = { limit, field, filter, outputFields, exact, params, ...queries };
       const reply = await read("search", given, view);
       const results = (reply.results as Reply[][]).map((hits) => hits.map(incomingHit<Row>));
       return { ...reply, results } as unknown as SearchResult<Row>;
@@ -138,7 +138,7 @@ async function writeParts(
   let ids: InsertResult["ids"] = [];
   let written = "";
   for (const { body } of partsOf(items, encode, { itemsMax, bytesMax })) {
-    const reply = await context.send({ ...envelope, body }).catch((error: unknown) => {
+    const reply = await context.send({ body, ...envelope }).catch((error: unknown) => {
       throw error instanceof ElanusError ? error.withRowsWritten(count) : error;
     });
     const result = reply as unknown as InsertResult;
@@ -160,7 +160,8 @@ async function readRows(
   const { consistency, maxAgeMs, asOf } = options;
   const remembered = context.rememberSession && asOf === undefined ? session.token() : undefined;
   const view = { consistency, maxAgeMs, asOf, session: options.session ?? remembered };
-  const reply = await call(context, subject, { ...given, ...view }, options).catch((error) => {
+  const asked = Object.assign({}, given, view);
+  const reply = await call(context, subject, asked, options).catch((error) => {
     // The collection was dropped and made anew: what was remembered is of the old one.
     const stale = error instanceof ElanusError && error.code === "invalid-session";
     if (!stale || remembered === undefined || options.session !== undefined) throw error;

@@ -119,11 +119,11 @@ function viewProblem({ consistency, maxAgeMs }: Reading): Refused | null {
 
 function readingOf(given: Reading) {
   return {
-    ...commonOf(given),
     consistency: given.consistency ?? null,
     maxAgeMs: given.maxAgeMs ?? null,
     session: given.session ?? null,
     asOf: given.asOf ?? null,
     filter: given.filter ?? null,
+    ...commonOf(given),
   };
 }

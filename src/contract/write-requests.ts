@@ -10,7 +10,7 @@ function writingRows(kind: "insert" | "upsert") {
   return operation(rows, (given, scope) => {
     const misnumbered = partWithoutRequest(given);
     if (misnumbered !== null) return misnumbered;
-    const numbered = { ...commonOf(given), part: given.part ?? 0 };
+    const numbered = { part: given.part ?? 0, ...commonOf(given) };
     return { ok: true, call: { operation: kind, ...scope, ...numbered, rows: given.rows } };
   });
 }
@@ -28,7 +28,7 @@ export const deleteRows = operation(deletion, (given, scope) => {
     return refused("invalid-request", "a delete takes either 'ids' or 'filter'");
   }
   const chosen = { ids: given.ids ?? null, filter: given.filter ?? null };
-  const numbered = { ...commonOf(given), part: given.part ?? 0 };
+  const numbered = { part: given.part ?? 0, ...commonOf(given) };
   return { ok: true, call: { operation: "delete", ...scope, ...numbered, ...chosen } };
 });
 

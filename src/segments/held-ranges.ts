@@ -44,7 +44,7 @@ export class HeldRanges {
   /** The ranges that have rows, in log order. */
   view(channel: string, views: readonly RangeView[]): readonly ViewedRange[] {
     return views
-      .map(({ range, ...view }) => ({ ...this.get(channel, range), ...view }))
+      .map(({ range, ...view }) => Object.assign({}, this.get(channel, range), view))
       .filter(({ rowCount }) => rowCount > 0)
       .sort((a, b) => a.holder.birthOf(0) - b.holder.birthOf(0));
   }

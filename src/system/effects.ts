@@ -183,8 +183,8 @@ export class EffectRunner {
     const { id, message, connection } = effect;
     if (!("channel" in message)) throw new Error(`'${message.kind}' belongs to no channel`);
     const { channel } = message;
-    const envelope = logEnvelopeOf(message, { ...effect, stream: logStreamOf(channel) });
-    const appended = this.#ports.bus.publisher.append({ ...envelope, channel, connection });
+    const envelope = logEnvelopeOf(message, { stream: logStreamOf(channel), ...effect });
+    const appended = this.#ports.bus.publisher.append({ channel, connection, ...envelope });
     this.#settle(
       appended.then((result) =>
         result.ok

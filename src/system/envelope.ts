@@ -44,10 +44,10 @@ export function logEnvelopeOf(
   return {
     subject,
     headers: {
-      ...headers,
       [names.stamp]: String(entry.stamp),
       [names.request]: entry.request,
       [names.expectedStream]: entry.stream,
+      ...headers,
     },
     body,
   };

@@ -23,12 +23,14 @@ export interface Wire {
   isClustered(): boolean;
   newInbox(): string;
   publish(subject: string, body: Uint8Array, options: PublishOptions): PublishResult;
-  request(subject: string, body: Uint8Array, options: RequestOptions): Promise<RequestResult>;
-  subscribe(
+  /** Settles also when the connection ends. */
+  request(
     subject: string,
-    handle: (message: NatsMessage) => void,
-    queue: string | undefined,
-  ): Subscription;
+    body: Uint8Array,
+    options: RequestOptions,
+    settle: (result: RequestResult) => void,
+  ): void;
+  subscribe(subject: string, handle: (message: NatsMessage) => void, queue?: string): Subscription;
   serve(settings: WireService): Promise<{ stop(): Promise<void> }>;
   openBucket: KeyValueClient["views"]["kv"];
   streamInfo: KeyValueClient["streams"]["info"];
@@ -72,8 +74,6 @@ export class HealingLink implements NatsLink {
   readonly #observers: LinkObserver[] = [];
   readonly #subscriptions = new Set<Subscribed>();
   readonly #services = new Set<Served>();
-  /** Requests under way, to be told when the connection ends. */
-  readonly #waiting = new Set<(result: RequestResult) => void>();
   #generation = 1;
   /** The last one, when there is none at present. */
   #wire: Wire;
@@ -139,12 +139,7 @@ export class HealingLink implements NatsLink {
       return Promise.resolve({ kind: "disconnected", detail: "there is no connection" });
     }
     return new Promise((resolve) => {
-      const settle = (result: RequestResult) => {
-        this.#waiting.delete(settle);
-        resolve(result);
-      };
-      this.#waiting.add(settle);
-      void this.#wire.request(subject, body, options).then(settle);
+      this.#wire.request(subject, body, options, resolve);
     });
   }
 
@@ -241,11 +236,6 @@ export class HealingLink implements NatsLink {
   #onEnd(): void {
     this.#isConnected = false;
     this.#generation += 1;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const resolve of waiting) {
-      resolve({ kind: "disconnected", detail: "the connection was lost before the answer" });
-    }
     for (const observer of this.#observers) observer.disconnected?.();
     void this.#redial();
   }

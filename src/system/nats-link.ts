@@ -23,12 +23,12 @@ export interface NatsMessage {
   /** 0 of an ordinary message, else what the server says in place of one (503: nobody listens). */
   readonly status: number;
   readonly description: string;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
 }
 
 export interface PublishOptions {
-  readonly headers?: Headers;
-  readonly reply?: string;
+  readonly headers?: Headers | undefined;
+  readonly reply?: string | undefined;
 }
 
 export interface RequestOptions {

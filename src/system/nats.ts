@@ -6,11 +6,13 @@ import {
   createInbox,
   credsAuthenticator,
   ErrorCode,
+  Events,
   headers as emptyHeaders,
   type Msg,
   type MsgHdrs,
   type NatsConnection,
   type NatsError,
+  type PublishOptions as NatsPublishOptions,
 } from "nats";
 import { HealingLink, type Wire, type WireService } from "./healing-link.js";
 import type {
@@ -23,6 +25,7 @@ import type {
   RequestOptions,
   RequestResult,
 } from "./nats-link.js";
+import { RequestMux } from "./request-mux.js";
 import { Turn } from "./turn.js";
 
 // Whoever connects also names what it gets.
@@ -70,8 +73,11 @@ function tlsOptions({ ca, certificate, key }: NonNullable<NatsSettings["tls"]>) 
 
 function wireOf(connection: NatsConnection): Wire {
   const turn = new Turn();
+  const subscribe = subscribeOn(connection);
+  const refusals = () => refusalsOf(connection);
+  const mux = new RequestMux({ subscribe, refusals }, createInbox());
   return {
-    ended: connection.closed().then(() => undefined),
+    ended: connection.closed().then(() => mux.end()),
     isOpen: () => !connection.isClosed(),
     payloadBytesMax: () => connection.info?.max_payload ?? 0,
     serverVersion: () => connection.info?.version ?? "",
@@ -86,19 +92,9 @@ function wireOf(connection: NatsConnection): Wire {
       turn.end();
       return publish(connection, subject, body, options);
     },
-    request: (subject, body, options) =>
-      new Promise((resolve) => {
-        turn.add(() => resolve(request(connection, subject, body, options)));
-      }),
-    subscribe(subject, handle, queue) {
-      const subscription = connection.subscribe(subject, {
-        ...(queue === undefined ? {} : { queue }),
-        callback: (error, message) => {
-          if (error === null) guarded(() => handle(wrap(message)));
-        },
-      });
-      return { close: () => (connection.isClosed() ? undefined : subscription.unsubscribe()) };
-    },
+    request: (subject, body, options, settle) =>
+      turn.add(() => request({ connection, mux }, subject, body, options, settle)),
+    subscribe,
     serve: (settings) => serve(connection, settings),
     openBucket: (name, options) => connection.jetstream().views.kv(name, options),
     streamInfo: async (stream, options) => {
@@ -116,6 +112,25 @@ function wireOf(connection: NatsConnection): Wire {
   };
 }
 
+async function* refusalsOf(connection: NatsConnection): AsyncGenerator<string> {
+  for await (const event of connection.status()) {
+    if (event.type !== Events.Error || event.permissionContext === undefined) continue;
+    yield event.permissionContext.subject;
+  }
+}
+
+function subscribeOn(connection: NatsConnection): Wire["subscribe"] {
+  return (subject, handle, queue) => {
+    const subscription = connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, message) => {
+        if (error === null) guarded(() => handle(new ReceivedMessage(message)));
+      },
+    });
+    return { close: () => (connection.isClosed() ? undefined : subscription.unsubscribe()) };
+  };
+}
+
 /** So small that the client is sure to take it: only then need nobody wait for what it says. */
 function isSmall(connection: NatsConnection, body: Uint8Array, { headers = {} }: PublishOptions) {
   let bytes = body.length + 64;
@@ -130,10 +145,7 @@ function publish(
   options: PublishOptions,
 ): PublishResult {
   try {
-    connection.publish(subject, body, {
-      ...(options.headers === undefined ? {} : { headers: headersOf(options.headers) }),
-      ...(options.reply === undefined ? {} : { reply: options.reply }),
-    });
+    connection.publish(subject, body, natsOptions(options));
     return { ok: true };
   } catch (error) {
     const { code } = error as NatsError;
@@ -145,27 +157,21 @@ function publish(
   }
 }
 
-async function request(
-  connection: NatsConnection,
+function request(
+  { connection, mux }: { readonly connection: NatsConnection; readonly mux: RequestMux },
   subject: string,
   body: Uint8Array,
-  options: RequestOptions,
-): Promise<RequestResult> {
+  { timeoutMs = requestTimeoutMs, headers }: RequestOptions,
+  settle: (result: RequestResult) => void,
+): void {
+  const send = (reply: string) =>
+    connection.publish(subject, body, natsOptions({ headers, reply }));
   try {
-    const message = await connection.request(subject, body, {
-      timeout: options.timeoutMs ?? requestTimeoutMs,
-      ...(options.headers === undefined ? {} : { headers: headersOf(options.headers) }),
-    });
-    return { kind: "ok", message: wrap(message) };
+    mux.request({ subject, timeoutMs }, send, settle);
   } catch (error) {
     const { code, message } = error as NatsError;
-    // The client calls that a timeout, too.
-    if (connection.isClosed()) return { kind: "disconnected", detail: "the connection was lost" };
-    if (code === ErrorCode.NoResponders) return { kind: "no-responders", detail: subject };
-    if (code === ErrorCode.Timeout) return { kind: "timeout", detail: subject };
-    const refused =
-      code === ErrorCode.MaxPayloadExceeded || code === ErrorCode.PermissionsViolation;
-    return { kind: refused ? "refused" : "disconnected", detail: message };
+    const kind = code === ErrorCode.MaxPayloadExceeded ? "refused" : "disconnected";
+    settle({ kind, detail: message });
   }
 }
 
@@ -176,7 +182,7 @@ async function serve(connection: NatsConnection, settings: WireService) {
     service.addEndpoint(endpoint.name, {
       subject: endpoint.subject,
       handler: (error, message) => {
-        if (error === null) guarded(() => endpoint.handle(wrap(message)));
+        if (error === null) guarded(() => endpoint.handle(new ReceivedMessage(message)));
       },
     });
   }
@@ -194,26 +200,51 @@ function guarded(handle: () => void): void {
   }
 }
 
+function natsOptions({ headers, reply }: PublishOptions): NatsPublishOptions {
+  const options: NatsPublishOptions = {};
+  if (headers !== undefined) options.headers = headersOf(headers);
+  if (reply !== undefined) options.reply = reply;
+  return options;
+}
+
 function headersOf(headers: Headers): MsgHdrs {
   const encoded = emptyHeaders();
   for (const [name, value] of Object.entries(headers)) encoded.set(name, value);
   return encoded;
 }
 
-function wrap(message: Pick<Msg, "subject" | "data" | "reply" | "headers">): NatsMessage {
-  const { data } = message;
-  return {
-    subject: message.subject,
-    reply: message.reply === "" ? undefined : message.reply,
+type Received = Pick<Msg, "subject" | "data" | "reply" | "headers">;
+
+/**
+ * A class for its getters' sake: an object that is written with one gets a shape of its own, which
+ * the collector keeps, with the object, until it looks at the whole heap.
+ */
+class ReceivedMessage implements NatsMessage {
+  readonly subject: string;
+  readonly reply: string | undefined;
+  readonly body: Uint8Array;
+  readonly #message: Received;
+
+  constructor(message: Received) {
+    const { subject, reply, data } = message;
+    this.subject = subject;
+    this.reply = reply === "" ? undefined : reply;
     // The client hands out Buffers, whose `slice` is a view where that of others is a copy.
-    body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    // Read only when asked for: the client parses them then.
-    get status() {
-      return message.headers?.code ?? 0;
-    },
-    get description() {
-      return message.headers?.description ?? "";
-    },
-    header: (name) => (message.headers?.has(name) ? message.headers.get(name) : undefined),
+    this.body = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.#message = message;
+  }
+
+  // Read only when asked for: the client parses them then.
+  get status(): number {
+    return this.#message.headers?.code ?? 0;
+  }
+
+  get description(): string {
+    return this.#message.headers?.description ?? "";
+  }
+
+  readonly header = (name: string): string | undefined => {
+    const { headers } = this.#message;
+    return headers?.has(name) ? headers.get(name) : undefined;
   };
 }

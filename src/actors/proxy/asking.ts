@@ -83,9 +83,9 @@ export function applyReadReply(
 
 /** What cannot be read, such as a newer worker's format, ends this request and no other. */
 function readable(reply: ReadReply): DecodedReply {
-  if (reply.rows === null) return { ...reply, batch: null };
+  if (reply.rows === null) return { batch: null, ...reply };
   const decoded = decodeRowBatch(reply.rows);
-  if (decoded.ok) return { ...reply, batch: decoded.batch };
+  if (decoded.ok) return { batch: decoded.batch, ...reply };
   const message = `the rows of an answer cannot be read: ${decoded.reason}`;
   return { ...reply, batch: null, failure: { code: "internal", message, retryable: false } };
 }

@@ -118,8 +118,7 @@ function sendLot(state: ProxyState, group: string, members: readonly Gathered[],
   if (first === undefined) return;
   if (others.length === 0) return sendAlone(state, first, now);
   const { search, collection } = first;
-  const fields = {
-    ...search,
+  const fields = Object.assign({}, search, {
     proxy: state.incarnation,
     request: String(state.nextId++),
     attempt: 0,
@@ -127,10 +126,10 @@ function sendLot(state: ProxyState, group: string, members: readonly Gathered[],
     collectionId: collection.record.collectionId,
     vectors: Buffer.concat(members.map((member) => member.search.vectors)),
     count: members.length,
-  };
+  });
   const parts = new Map<string, ReadPart>();
   for (const channel of collection.record.channels) {
-    const message = SearchChannel.create({ ...fields, channel, view: viewOfAll(members, channel) });
+    const message = SearchChannel.create({ channel, view: viewOfAll(members, channel), ...fields });
     askReplicas(state, parts, channel, message, now);
   }
   const ids = members.map(({ request }) => request.id);

@@ -45,7 +45,7 @@ export function sendRead(
   const parts = new Map<string, ReadPart>();
   request.work = { kind: "read", call, parts };
   for (const channel of collection.record.channels) {
-    const fields = { ...common(state, request, channel), view: viewOf(call, collection, channel) };
+    const fields = { view: viewOf(call, collection, channel), ...common(state, request, channel) };
     askReplicas(state, parts, channel, create(fields), now);
   }
 }
@@ -138,7 +138,7 @@ function kindOf(call: ReadCall, collection: KnownCollection): KindRead {
     ok: true,
     search: null,
     create: (fields) =>
-      QueryChannel.create({ ...fields, filter, outputFields, ids, limit, mode: "rows" }),
+      QueryChannel.create({ filter, outputFields, ids, limit, mode: "rows", ...fields }),
   };
 }
 
@@ -161,7 +161,11 @@ function searchKind(
 }
 
 export function searchKindOf(search: SearchFields): Kind {
-  return { ok: true, search, create: (fields) => SearchChannel.create({ ...fields, ...search }) };
+  return {
+    ok: true,
+    search,
+    create: (fields) => SearchChannel.create(Object.assign({}, fields, search)),
+  };
 }
 
 type FieldFound = { ok: true; field: Field } | { ok: false; error: ClientError };

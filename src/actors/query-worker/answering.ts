@@ -53,14 +53,14 @@ function answerRead(
     sendSearchAnswer(state, read, answer);
     return keep(state, read, answer);
   }
-  const fields = { ...replyFields(read), failure: null, rows };
-  const message = QueryChannelReply.create({ ...fields, count: value.count });
+  const fields = { failure: null, rows, ...replyFields(read) };
+  const message = QueryChannelReply.create({ count: value.count, ...fields });
   state.outbox.push({ kind: "publish", message, messageId: null });
   finishRead(state, read);
 }
 
 export function sendSearchAnswer(state: QueryWorkerState, read: Read, answer: SearchAnswer): void {
-  const message = SearchChannelReply.create({ ...replyFields(read), failure: null, ...answer });
+  const message = SearchChannelReply.create({ failure: null, ...replyFields(read), ...answer });
   state.outbox.push({ kind: "publish", message, messageId: null });
   finishRead(state, read);
 }
