@@ -12,7 +12,7 @@ export interface Contender {
 }
 
 /** Enough that no core waits for work, in Elanus and in the peers that answer asynchronously. */
-export const inFlight = 64;
+export const inFlight = 256;
 const batch = 64;
 
 export interface Way {

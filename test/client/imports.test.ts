@@ -37,7 +37,13 @@ it("the client is pure JavaScript and knows of the system nothing but NATS", () 
   const ofPackages = [...packages].filter((name) => !name.startsWith("node:")).sort();
   expect(ofPackages).toEqual(["cockatiel", "lru-cache", "msgpackr/pack", "nats", "zod"]);
   const system = [...files].filter((file) => file.startsWith("src/system/")).sort();
-  const connecting = ["healing-link.ts", "nats.ts", "turn.ts"].map((name) => `src/system/${name}`);
+  const connecting = [
+    "churn-map.ts",
+    "healing-link.ts",
+    "nats.ts",
+    "request-mux.ts",
+    "turn.ts",
+  ].map((name) => `src/system/${name}`);
   expect(system).toEqual(connecting);
   const server = /^src\/(actors|filter|index|log|messages|placement|segments)\//;
   expect([...files].filter((file) => server.test(file))).toEqual([]);

@@ -16,7 +16,7 @@ export const gatherTimer = "gather";
 /** Fewer would leave replicas without work while others have all of it. */
 const lotsMin = 2;
 /** The first vector of a lot is answered with its last. */
-const membersMax = 32;
+const membersMax = 64;
 /** Hits of all members together, so that the answer to a lot fits into a message. */
 const hitsMax = { withoutFields: 3_200, withFields: 320 };
 /** Of all members: a server may take no more than a megabyte in a message. */
