@@ -14,7 +14,7 @@ const searchOf = (place: number) => ({ vector: [place, 0], limit: 2 });
 const idOf = ({ request }: QueryMessage) => request;
 
 function gatheringProxy(record = oneShard): DrivenProxy {
-  return proxyWith(record, { gathersFrom: 1, requestsMax: 100 });
+  return proxyWith(record, { gathersFrom: 1, requestsMax: 200 });
 }
 
 /** Answers by the id of the request, in their order. */
@@ -89,7 +89,7 @@ describe("searches that arrive together", () => {
       return lots.map((lot) => lot.kind === "SearchChannel" && lot.count);
     };
     expect(lotsOf(12, 4)).toEqual([3, 3, 3, 3]);
-    expect(lotsOf(150, 1, { limit: 10 })).toEqual([64, 64, 22]);
+    expect(lotsOf(150, 1)).toEqual([64, 64, 22]);
     expect(lotsOf(1, 1)).toEqual([1]);
     expect(lotsOf(6, 1, { limit: 320 })).toEqual([3, 3]);
     expect(lotsOf(3, 1, { limit: 320, outputFields: ["vector"] })).toEqual([1, 1, 1]);

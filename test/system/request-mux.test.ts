@@ -7,7 +7,7 @@ import { RequestMux } from "../../src/system/request-mux.js";
 function createServer() {
   const heard: { subject: string; handle: (message: NatsMessage) => void }[] = [];
   const refused: string[] = [];
-  let wake = () => {};
+  let wake: (() => void) | undefined;
   async function* refusals(): AsyncGenerator<string> {
     for (;;) {
       while (refused.length > 0) yield refused.shift() as string;
@@ -35,7 +35,7 @@ function createServer() {
       }),
     refuse: (subject: string) => {
       refused.push(subject);
-      wake();
+      wake?.();
     },
   };
 }
