@@ -45,7 +45,9 @@ export function envelopeOf(
 
 export function encodeBody(given: Arguments, { requestId, attemptMs }: Envelope): Uint8Array {
   try {
-    return packMessage({ requestId, timeoutMs: serverTimeoutMs(attemptMs), ...given });
+    return packMessage(
+      Object.assign({}, given, { requestId, timeoutMs: serverTimeoutMs(attemptMs) }),
+    );
   } catch (error) {
     // For instance a bigint of more than 64 bits.
     const reason = error instanceof Error ? error.message : String(error);

@@ -5,6 +5,7 @@ import type { OpenedHnsw } from "./hnsw.js";
 import { type HnswGraph, viewGraph } from "./hnsw-graph.js";
 import type { SegmentIndex } from "./load-index.js";
 import { type CodedRows, codeBytes, VectorCoder } from "./vector-codes.js";
+import { MemoryFullError } from "./wasm-memory.js";
 
 /**
  * Undefined where hnswlib has to serve the graph: when codes cannot tell neighbours apart, or one
@@ -22,7 +23,7 @@ export function createCodedGraph({ header, payload }: OpenedHnsw): SegmentIndex 
   const views = memory.blankViews();
   fillLinks(graph, views);
   fillUpper(graph, views);
-  coder.encodeRows(views.codes);
+  coder.encodeRows(rows, views.codes);
   const upper = graph.upper.findIndex(({ row }) => row === graph.entryPoint);
   memory.open({ row: graph.entryPoint, upper: Math.max(0, upper), topLevel: graph.topLevel });
   if (!areCodesFine(graph, rows, coder, memory)) return undefined;
@@ -97,7 +98,7 @@ class CodedGraph implements SegmentIndex {
     const width = Math.min(this.count, Math.max(ef, Math.ceil(k * spareCandidates)));
     const keep =
       allowed === undefined ? Math.min(width, Math.max(comparedMin, compared * k)) : width;
-    const found = memory.search(width, keep, this.coder.encodeQuery(query, memory.query));
+    const found = searchWithin(memory, width, keep, this.coder.encodeQuery(query, memory.query));
     if (allowed === undefined) return { offsets: found };
     return { offsets: found.filter((row) => (allowed[row] ?? 0) !== 0) };
   }
@@ -112,3 +113,13 @@ const spareCandidates = 1.25;
 /** So many times `k` of the nearest by codes, and at least so many, are compared by vectors. */
 const compared = 4;
 const comparedMin = 32;
+
+/** Nothing where the process has no memory for so wide a search: the caller scans then. */
+function searchWithin(memory: GraphMemory, width: number, keep: number, scale: number) {
+  try {
+    return memory.search(width, keep, scale);
+  } catch (error) {
+    if (error instanceof MemoryFullError) return new Uint32Array(0);
+    throw error;
+  }
+}

@@ -68,7 +68,8 @@ export function viewGraph(payload: Uint8Array, shape: GraphShape): HnswGraph {
 }
 
 function byteAligned(bytes: Uint8Array): Uint8Array {
-  return bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  // Not `slice`, which is a view of a Buffer.
+  return bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
 }
 
 function upperRowsOf(words: Uint32Array, start: number, { count, M }: GraphShape): UpperRow[] {

@@ -1,6 +1,12 @@
 // A segment's index from its file: by codes of its vectors, or hnswlib where those are too coarse.
 import { createCodedGraph } from "./coded-graph.js";
-import { type HnswExpectation, type HnswFailure, openHnsw, readHnsw } from "./hnsw.js";
+import {
+  type HnswExpectation,
+  type HnswFailure,
+  type OpenedHnsw,
+  openHnsw,
+  readHnsw,
+} from "./hnsw.js";
 import { MemoryFullError } from "./wasm-memory.js";
 
 export interface SegmentIndex {
@@ -9,7 +15,8 @@ export interface SegmentIndex {
   readonly bytes: number;
   /**
    * Rows among which the `k` nearest are to be sought: of about the `max(ef, k)` nearest ones those
-   * with a byte other than 0 in `allowed`, with a filter often fewer than `k`.
+   * with a byte other than 0 in `allowed`, with a filter often fewer than `k`. They are to be read
+   * before the next search.
    */
   search(
     query: Float32Array,
@@ -17,7 +24,7 @@ export interface SegmentIndex {
     ef: number,
     allowed: Uint8Array | undefined,
   ): { readonly offsets: Uint32Array };
-  /** Releases the memory; any use afterwards throws. */
+  /** Lets go of the memory; any use afterwards throws. */
   free(): void;
 }
 
@@ -28,10 +35,14 @@ export function loadIndex(
 ): SegmentIndex | HnswFailure {
   const opened = openHnsw(bytes, expected);
   if ("reason" in opened) return opened;
+  return codedGraphOf(opened) ?? readHnsw(opened);
+}
+
+function codedGraphOf(opened: OpenedHnsw): SegmentIndex | undefined {
   try {
-    return createCodedGraph(opened) ?? readHnsw(opened);
+    return createCodedGraph(opened);
   } catch (error) {
-    if (error instanceof MemoryFullError) return { reason: "not loadable", detail: error.message };
+    if (error instanceof MemoryFullError) return undefined;
     throw error;
   }
 }

@@ -15,7 +15,7 @@ export interface CodedRows {
 const numbersBytes = 8;
 const codeMax = 127;
 const queryMax = 8191;
-const sampledRows = 20_000;
+const float32Max = 3.4e38;
 
 /** Bytes of a row's code, a multiple of 16 as the kernel reads it. */
 export function codeBytes(dimension: number): number {
@@ -33,7 +33,8 @@ export function codeBytes(dimension: number): number {
  * that too, less the row's true square, so that only the products are left.
  */
 export class VectorCoder {
-  private readonly rows: CodedRows;
+  private readonly dimension: number;
+  private readonly space: CodedRows["space"];
   private readonly mean: Float64Array;
   private readonly deviation: Float64Array;
   /** The rows' mean square. By it distances become numbers that float32 holds, in any unit. */
@@ -41,7 +42,8 @@ export class VectorCoder {
   private readonly scratch: Float64Array;
 
   constructor(rows: CodedRows) {
-    this.rows = rows;
+    this.dimension = rows.dimension;
+    this.space = rows.space;
     this.scratch = new Float64Array(rows.dimension);
     this.mean = meanOf(rows);
     this.deviation = deviationOf(rows, this.mean);
@@ -53,26 +55,25 @@ export class VectorCoder {
     this.square = square || 1;
   }
 
-  /** Writes all rows, `codeBytes` apart. */
-  encodeRows(codes: Int8Array): void {
-    const { count, dimension } = this.rows;
+  /** Writes the rows that the coder was made for, `codeBytes` apart. */
+  encodeRows(rows: CodedRows, codes: Int8Array): void {
+    const { count, dimension } = rows;
     const bytes = codeBytes(dimension);
     const numbers = new Float32Array(codes.buffer, codes.byteOffset, (count * bytes) / 4);
     const inverse = this.deviation.map((deviation) => (deviation === 0 ? 0 : 1 / deviation));
     for (let row = 0; row < count; row += 1) {
       const start = row * bytes;
       const code = codes.subarray(start, start + dimension);
-      const factor = this.encodeRow(row, inverse, code);
+      const factor = this.encodeRow(rows, row, inverse, code);
       const end = (start + bytes - numbersBytes) / 4;
-      numbers[end] = factor;
-      numbers[end + 1] = this.addedTo(row, code, factor) / this.square;
+      numbers[end] = Math.min(factor, float32Max);
+      numbers[end + 1] = finite(this.addedTo(rows, row, code, factor) / this.square);
     }
   }
 
   /** Writes the query's integers; returns what dot products with them are to be multiplied with. */
   encodeQuery(query: ArrayLike<number>, target: Int16Array): number {
-    const { dimension } = this.rows;
-    const { scratch } = this;
+    const { dimension, scratch } = this;
     const length = this.weigh(query);
     let largest = 0;
     for (let index = 0; index < dimension; index += 1) {
@@ -86,8 +87,8 @@ export class VectorCoder {
       target[index] = Math.round((scratch[index] as number) * factor);
     }
     const worth = (2 * largest * length) / (most * this.square);
-    // From afar rows differ by their products only: what is larger would be no number.
-    return -Math.min(worth, 1e30);
+    // From afar rows differ by their products only, which must not leave float32.
+    return -Math.min(worth, 1e24);
   }
 
   /**
@@ -95,8 +96,7 @@ export class VectorCoder {
    * by dot product, which does not change the order, it is made as long as a row.
    */
   private weigh(query: ArrayLike<number>): number {
-    const { dimension, space } = this.rows;
-    const { mean, deviation, scratch } = this;
+    const { dimension, space, mean, deviation, scratch } = this;
     let square = 0;
     for (let index = 0; index < dimension; index += 1) {
       const value = query[index] as number;
@@ -107,8 +107,12 @@ export class VectorCoder {
     return space === "l2" || square === 0 ? 1 : Math.sqrt(this.square / square);
   }
 
-  private encodeRow(row: number, inverse: Float64Array, target: Int8Array): number {
-    const { values, first, stride, dimension } = this.rows;
+  private encodeRow(
+    { values, first, stride, dimension }: CodedRows,
+    row: number,
+    inverse: Float64Array,
+    target: Int8Array,
+  ): number {
     const { mean, scratch } = this;
     const start = first + row * stride;
     let largest = 0;
@@ -126,8 +130,12 @@ export class VectorCoder {
     return largest / codeMax;
   }
 
-  private addedTo(row: number, code: Int8Array, factor: number): number {
-    const { values, first, stride, dimension, space } = this.rows;
+  private addedTo(
+    { values, first, stride, dimension, space }: CodedRows,
+    row: number,
+    code: Int8Array,
+    factor: number,
+  ): number {
     const { mean, deviation } = this;
     const start = first + row * stride;
     let sum = 0;
@@ -145,33 +153,31 @@ export class VectorCoder {
   }
 }
 
-function meanOf(rows: CodedRows): Float64Array {
-  const mean = new Float64Array(rows.dimension);
-  const sampled = eachSampled(rows, (value, index) => {
-    mean[index] = (mean[index] as number) + value;
-  });
-  return mean.map((sum) => sum / sampled);
+function finite(value: number): number {
+  return Math.max(-float32Max, Math.min(float32Max, value));
 }
 
-function deviationOf(rows: CodedRows, mean: Float64Array): Float64Array {
-  const squares = new Float64Array(rows.dimension);
-  const sampled = eachSampled(rows, (value, index) => {
-    squares[index] = (squares[index] as number) + (value - (mean[index] as number)) ** 2;
-  });
-  return squares.map((sum) => Math.sqrt(sum / sampled));
-}
-
-/** Calls `use` for the values of evenly spread rows and returns how many rows they were. */
-function eachSampled(
-  { values, first, stride, count, dimension }: CodedRows,
-  use: (value: number, index: number) => void,
-): number {
-  const sampled = Math.min(count, sampledRows);
-  for (let sample = 0; sample < sampled; sample += 1) {
-    const start = first + Math.floor((sample * count) / sampled) * stride;
+function meanOf({ values, first, stride, count, dimension }: CodedRows): Float64Array {
+  const sums = new Float64Array(dimension);
+  for (let row = 0; row < count; row += 1) {
+    const start = first + row * stride;
     for (let index = 0; index < dimension; index += 1) {
-      use(values[start + index] as number, index);
+      sums[index] = (sums[index] as number) + (values[start + index] as number);
     }
   }
-  return sampled;
+  return sums.map((sum) => sum / count);
+}
+
+/** Of all rows: a rare value that a sample misses would push all others of its row out. */
+function deviationOf(rows: CodedRows, mean: Float64Array): Float64Array {
+  const { values, first, stride, count, dimension } = rows;
+  const squares = new Float64Array(dimension);
+  for (let row = 0; row < count; row += 1) {
+    const start = first + row * stride;
+    for (let index = 0; index < dimension; index += 1) {
+      const offset = (values[start + index] as number) - (mean[index] as number);
+      squares[index] = (squares[index] as number) + offset * offset;
+    }
+  }
+  return squares.map((sum) => Math.sqrt(sum / count));
 }

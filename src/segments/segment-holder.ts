@@ -103,7 +103,7 @@ export class SegmentHolder {
     this.indexes.set(field, index);
   }
 
-  /** Gives native memory back at once; a search that goes on over the range scans from here on. */
+  /** Lets go of the indexes; a search that goes on over the range scans from here on. */
   drop(): void {
     for (const index of this.indexes.values()) index.free();
     this.indexes.clear();

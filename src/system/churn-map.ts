@@ -12,16 +12,8 @@ export class ChurnMap<Key, Value> {
   #map = new Map<Key, Value>();
   #removed = 0;
 
-  get size(): number {
-    return this.#map.size;
-  }
-
   get(key: Key): Value | undefined {
     return this.#map.get(key);
-  }
-
-  has(key: Key): boolean {
-    return this.#map.has(key);
   }
 
   set(key: Key, value: Value): this {
@@ -40,17 +32,8 @@ export class ChurnMap<Key, Value> {
     return true;
   }
 
-  clear(): void {
-    this.#map = new Map();
-    this.#removed = 0;
-  }
-
   keys(): IterableIterator<Key> {
     return this.#map.keys();
-  }
-
-  values(): IterableIterator<Value> {
-    return this.#map.values();
   }
 
   [Symbol.iterator](): IterableIterator<[Key, Value]> {

@@ -25,7 +25,7 @@ import type {
   RequestOptions,
   RequestResult,
 } from "./nats-link.js";
-import { RequestMux } from "./request-mux.js";
+import { type Refusal, RequestMux } from "./request-mux.js";
 import { Turn } from "./turn.js";
 
 // Whoever connects also names what it gets.
@@ -112,10 +112,11 @@ function wireOf(connection: NatsConnection): Wire {
   };
 }
 
-async function* refusalsOf(connection: NatsConnection): AsyncGenerator<string> {
+async function* refusalsOf(connection: NatsConnection): AsyncGenerator<Refusal> {
   for await (const event of connection.status()) {
     if (event.type !== Events.Error || event.permissionContext === undefined) continue;
-    yield event.permissionContext.subject;
+    const { operation, subject } = event.permissionContext;
+    yield { operation, subject };
   }
 }
 

@@ -2,10 +2,16 @@
 import { ChurnMap } from "./churn-map.js";
 import type { NatsMessage, RequestResult } from "./nats-link.js";
 
+export interface Refusal {
+  /** "publish" or "subscription". */
+  readonly operation: string;
+  readonly subject: string;
+}
+
 export interface MuxConnection {
   subscribe(subject: string, handle: (message: NatsMessage) => void): void;
-  /** The subjects that the server does not permit, as they are refused. */
-  refusals(): AsyncIterable<string>;
+  /** What the server does not permit, as it is refused. */
+  refusals(): AsyncIterable<Refusal>;
 }
 
 interface Waiting {
@@ -26,6 +32,7 @@ export class RequestMux {
   readonly #inbox: string;
   readonly #waiting = new ChurnMap<string, Waiting>();
   #isListening = false;
+  #isWatching = false;
   #count = 0;
 
   /** `inbox`: nobody else listens below it. */
@@ -64,7 +71,7 @@ export class RequestMux {
   #listen(): void {
     this.#isListening = true;
     this.#connection.subscribe(`${this.#inbox}*`, (message) => this.#onReply(message));
-    void this.#watchPermissions();
+    if (!this.#isWatching) void this.#watchPermissions();
   }
 
   #onReply(message: NatsMessage): void {
@@ -79,12 +86,20 @@ export class RequestMux {
 
   /** Without them a client would wait for its timeout and be told of nothing else. */
   async #watchPermissions(): Promise<void> {
-    for await (const refused of this.#connection.refusals()) {
-      const detail = `the server does not permit ${refused}`;
-      if (refused === `${this.#inbox}*`) this.#settleAll({ kind: "refused", detail });
-      for (const [token, { subject }] of [...this.#waiting]) {
-        if (subject === refused) this.#settle(token, { kind: "refused", detail });
-      }
+    this.#isWatching = true;
+    for await (const refusal of this.#connection.refusals()) this.#onRefusal(refusal);
+  }
+
+  #onRefusal({ operation, subject }: Refusal): void {
+    const result = { kind: "refused", detail: `the server does not permit ${subject}` } as const;
+    if (operation === "subscription") {
+      if (subject !== `${this.#inbox}*`) return;
+      // The next request listens, and is refused, anew.
+      this.#isListening = false;
+      return this.#settleAll(result);
+    }
+    for (const [token, waiting] of [...this.#waiting]) {
+      if (waiting.subject === subject) this.#settle(token, result);
     }
   }
 

@@ -11,11 +11,11 @@ interface Case {
   readonly metric: Metric;
   readonly dimension: number;
   readonly rows: Float32Array;
+  readonly M?: number;
 }
 
-const parameters = { M: 8, efConstruction: 100 };
-
-function fileOf({ metric, dimension, rows }: Case): Uint8Array {
+function fileOf({ metric, dimension, rows, M = 8 }: Case): Uint8Array {
+  const parameters = { M, efConstruction: 100 };
   return buildHnsw({ vectors: rows, dimension, metric, parameters });
 }
 
@@ -29,6 +29,13 @@ function open(given: Case): OpenedHnsw {
 function codedOf(given: Case): SegmentIndex {
   const index = createCodedGraph(open(given));
   if (index === undefined) throw new Error("the codes are too coarse");
+  return index;
+}
+
+function loadedOf(given: Case): SegmentIndex {
+  const { metric, dimension, rows } = given;
+  const index = loadIndex(fileOf(given), { metric, dimension, count: rows.length / dimension });
+  if ("reason" in index) throw new Error(index.reason);
   return index;
 }
 
@@ -94,15 +101,67 @@ describe.each(metrics)("by codes, %s", (metric) => {
 });
 
 describe.each(["L2", "COSINE"] as const)("rows that crowd closer than codes show, %s", (metric) => {
-  it("are left to hnswlib", () => {
-    const dimension = 16;
-    const rows = clusteredVectors(count, dimension, { clusters: 4, spread: 0.01, seed: 3 });
-    const given = { metric, dimension, rows };
-    expect(createCodedGraph(open(given))).toBeUndefined();
-    const loaded = loadIndex(fileOf(given), { metric, dimension, count });
-    if ("reason" in loaded) throw new Error(loaded.reason);
-    const queries = [rows.slice(0, dimension), rows.slice(dimension, 2 * dimension)];
+  const dimension = 16;
+  const crowded = clusteredVectors(count, dimension, { clusters: 4, spread: 0.01, seed: 3 });
+  const broad = drawn(dimension, (value) => value);
+
+  it.each([2, 3, 8, 40])("are left to hnswlib, at M %i", (M) => {
+    expect(createCodedGraph(open({ metric, dimension, rows: crowded, M }))).toBeUndefined();
+  });
+
+  it("are left to hnswlib where they are a fifth of all", () => {
+    const tight = clusteredVectors(count, dimension, { clusters: 4, spread: 0.002, seed: 3 });
+    const rows = broad.rows.map((value, place) => {
+      const row = Math.floor(place / dimension);
+      const other = (row / 5) * dimension + (place % dimension);
+      return row % 5 === 0 ? (tight[other] as number) : value;
+    });
+    expect(createCodedGraph(open({ metric, dimension, rows }))).toBeUndefined();
+  });
+
+  it("are found by what was loaded instead", () => {
+    const given = { metric, dimension, rows: crowded };
+    const loaded = loadedOf(given);
+    const queries = [crowded.slice(0, dimension), crowded.slice(dimension, 2 * dimension)];
     expect(recallOf(loaded, given, queries)).toBeGreaterThanOrEqual(0.9);
+  });
+});
+
+describe("values at the edge of what numbers hold", () => {
+  it("end every search, and a few rows of them cost the others nothing", () => {
+    const dimension = 8;
+    const { rows, queries } = drawn(dimension, (value) => value);
+    const sentinel = new Float32Array(dimension).fill(3.4e38);
+    const mixed = rows.slice();
+    for (const row of [3, 700, 1999]) mixed.set(sentinel, row * dimension);
+    for (const metric of metrics) {
+      const opened = open({ metric, dimension, rows: mixed });
+      const index = createCodedGraph(opened);
+      for (const query of [sentinel, ...queries]) index?.search(query, 10, 64, undefined);
+      const loaded = loadedOf({ metric, dimension, rows: mixed });
+      expect(loaded.search(sentinel, 10, 64, undefined).offsets.length).toBeGreaterThan(0);
+    }
+  });
+
+  it("keeps a value that hardly any row has", () => {
+    const dimension = 24;
+    const { rows } = drawn(dimension, (value, index) => (index === 5 ? 0 : value));
+    for (const row of [11, 900]) rows[row * dimension + 5] = 0.99;
+    const given = { metric: "L2", dimension, rows } as const;
+    const queries = [11, 900].map((row) => rows.slice(row * dimension, (row + 1) * dimension));
+    expect(recallOf(codedOf(given), given, queries)).toBeGreaterThanOrEqual(0.9);
+  });
+
+  it("adds the largest products without an overflow", () => {
+    for (const dimension of [2063, 2064, 8192]) {
+      const rows = uniformVectors(40, dimension, 5).map((value) => Math.sign(value) || 1);
+      const given = { metric: "IP", dimension, rows } as const;
+      const query = rows.slice(7 * dimension, 8 * dimension);
+      const { offsets } = codedOf(given).search(query, 1, 10, undefined);
+      const slab = createVectorSlab(dimension, "IP");
+      slab.append(rows);
+      expect(slab.nearestOf(query, offsets, 1).offsets[0]).toBe(7);
+    }
   });
 });
 
@@ -160,10 +219,14 @@ describe("a coded graph", () => {
       [3, 32_768],
       [300, 1],
     ] as const) {
-      const few = uniformVectors(size, width, 8);
-      const small = codedOf({ metric: "L2", dimension: width, rows: few });
-      const { offsets } = small.search(few.slice(0, width), size, 10, undefined);
-      expect(offsets).toHaveLength(size);
+      for (const M of [2, 8, 512]) {
+        const few = uniformVectors(size, width, 8);
+        const small = loadedOf({ metric: "L2", dimension: width, rows: few, M });
+        const { offsets } = small.search(few.slice(0, width), size, 10, undefined);
+        expect(new Set(offsets).size).toBe(offsets.length);
+        if (M > 2) expect(offsets).toHaveLength(size);
+        expect(small.search(few.slice(0, width), 1, 1, undefined).offsets).toContain(0);
+      }
     }
   });
 

@@ -1,16 +1,16 @@
 // Requests of one connection: each settles once, by its reply or by what stands in for one.
 import { describe, expect, it } from "vitest";
 import type { NatsMessage, RequestResult } from "../../src/system/nats-link.js";
-import { RequestMux } from "../../src/system/request-mux.js";
+import { type Refusal, RequestMux } from "../../src/system/request-mux.js";
 
 /** A server that a test plays: what was subscribed, and what its status tells. */
 function createServer() {
   const heard: { subject: string; handle: (message: NatsMessage) => void }[] = [];
-  const refused: string[] = [];
+  const refused: Refusal[] = [];
   let wake: (() => void) | undefined;
-  async function* refusals(): AsyncGenerator<string> {
+  async function* refusals(): AsyncGenerator<Refusal> {
     for (;;) {
-      while (refused.length > 0) yield refused.shift() as string;
+      while (refused.length > 0) yield refused.shift() as Refusal;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -33,8 +33,8 @@ function createServer() {
         description: "",
         header: () => undefined,
       }),
-    refuse: (subject: string) => {
-      refused.push(subject);
+    refuse: (operation: string, subject: string) => {
+      refused.push({ operation, subject });
       wake?.();
     },
   };
@@ -102,11 +102,23 @@ describe("requests over one subscription", () => {
   it("are told of a permission that they lack, to send or to listen", async () => {
     const { server, ask } = open();
     const [refused, other] = [ask("a"), ask("b")];
-    server.refuse("a");
+    server.refuse("subscription", "b");
+    server.refuse("publish", "a");
     expect(await refused.result).toMatchObject({ kind: "refused" });
     expect(other.settled).toEqual([]);
-    server.refuse("_INBOX.one.*");
+    server.refuse("subscription", "_INBOX.one.*");
     expect(await other.result).toMatchObject({ kind: "refused" });
+  });
+
+  it("listen anew after their inbox was refused", async () => {
+    const { server, ask } = open();
+    const first = ask("a");
+    server.refuse("subscription", "_INBOX.one.*");
+    expect(await first.result).toMatchObject({ kind: "refused" });
+    const second = ask("a");
+    expect(server.heard).toHaveLength(2);
+    server.refuse("subscription", "_INBOX.one.*");
+    expect(await second.result).toMatchObject({ kind: "refused" });
   });
 
   it("leave nothing behind when they could not be sent", () => {

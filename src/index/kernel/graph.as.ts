@@ -191,7 +191,8 @@ function descend(): u32 {
         const neighbour = load<u32>(start + (<usize>place << 2));
         if (neighbour == none) break;
         const distance = distanceTo(load<u32>(upperRows + (<usize>neighbour << 2)));
-        if (distance >= shortest) continue;
+        // Not `>=`: what is no number must not be moved to.
+        if (!(distance < shortest)) continue;
         shortest = distance;
         nearest = neighbour;
         moved = true;
