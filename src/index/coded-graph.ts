@@ -3,7 +3,7 @@ import { areCodesFine } from "./code-loss.js";
 import { fitsMemory, GraphMemory, type GraphShape, type GraphViews } from "./graph-memory.js";
 import type { OpenedHnsw } from "./hnsw.js";
 import { type HnswGraph, viewGraph } from "./hnsw-graph.js";
-import type { SegmentIndex } from "./load-index.js";
+import type { SegmentIndex } from "./segment-index.js";
 import { type CodedRows, codeBytes, VectorCoder } from "./vector-codes.js";
 import { MemoryFullError } from "./wasm-memory.js";
 

@@ -45,7 +45,7 @@ export interface EntryPoint {
 /** Ends a list of links that is not full. */
 export const noLink = 0xffff_ffff;
 
-/** Views for the one who fills them in; void after the first search, which may grow the memory. */
+/** Views for the one who fills them in; void after the first search that grows the memory. */
 export interface GraphViews {
   /** `count x 2 M`. */
   readonly links: Uint32Array;
@@ -68,6 +68,9 @@ interface Layout {
   readonly scratch: number;
 }
 
+/** Wider searches are rare: only they make a memory grow, and by a quarter then. */
+const usualWidth = 1_024;
+
 /** Whether one memory holds such a graph. */
 export function fitsMemory(shape: GraphShape): boolean {
   return scratchEnd(layOut(shape), shape, shape.count) <= wasmBytesMax;
@@ -83,7 +86,8 @@ export class GraphMemory {
   constructor(shape: GraphShape) {
     this.shape = shape;
     this.layout = layOut(shape);
-    this.memory = new WasmMemory(graphKernel, this.layout.scratch);
+    const width = Math.min(shape.count, usualWidth);
+    this.memory = new WasmMemory(graphKernel, scratchEnd(this.layout, shape, width));
     this.query = this.queryView();
   }
 

@@ -12,6 +12,7 @@ import {
 } from "./hnsw-file.js";
 import { findGraphDamage } from "./hnsw-graph.js";
 import { withScratchFile } from "./scratch-file.js";
+import type { SegmentIndex } from "./segment-index.js";
 import { createTopK, type Hits } from "./top-k.js";
 
 export interface HnswBuild {
@@ -44,17 +45,9 @@ export interface HnswFailure {
   readonly detail?: string;
 }
 
-export interface HnswIndex {
-  readonly count: number;
-  /** An estimate of what the index holds of the process's memory; V8 does not see it. */
-  readonly bytes: number;
-  /**
-   * Looks at about the `max(ef, k)` nearest rows and returns up to `k` of them, those with a byte
-   * other than 0 in `allowed`: with a filter often fewer, for which the caller widens `ef`.
-   */
+export interface HnswIndex extends SegmentIndex {
+  /** Up to `k` rows, sorted, with hnswlib's distances; native memory is released by `free`. */
   search(query: Float32Array, k: number, ef: number, allowed: Uint8Array | undefined): Hits;
-  /** Releases the native memory at once; any use afterwards throws. */
-  free(): void;
 }
 
 // Few enough calls to cost nothing, enough of them for a task's heartbeat.

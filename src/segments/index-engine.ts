@@ -5,7 +5,8 @@ import {
   type HnswExpectation,
   type HnswFailure,
 } from "../index/hnsw.js";
-import { loadIndex, type SegmentIndex } from "../index/load-index.js";
+import { loadIndex } from "../index/load-index.js";
+import type { SegmentIndex } from "../index/segment-index.js";
 
 export interface IndexEngine {
   /** The index file. Synchronous and long: only on a thread of its own. */

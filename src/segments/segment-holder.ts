@@ -1,5 +1,5 @@
 // One range of a channel in a search thread: its columns, its indexes, its rows' lives.
-import type { SegmentIndex } from "../index/load-index.js";
+import type { SegmentIndex } from "../index/segment-index.js";
 import { searchSegment } from "../index/segment-search.js";
 import type { Hits } from "../index/top-k.js";
 import type { RowBatch } from "../rows/columns.js";

@@ -244,8 +244,8 @@ class ReceivedMessage implements NatsMessage {
     return this.#message.headers?.description ?? "";
   }
 
-  readonly header = (name: string): string | undefined => {
+  header(name: string): string | undefined {
     const { headers } = this.#message;
     return headers?.has(name) ? headers.get(name) : undefined;
-  };
+  }
 }

@@ -184,6 +184,6 @@ function deliveryOf(message: NatsMessage): Delivery {
     deliveries: Number(deliveries),
     reply: message.reply ?? "",
     body: message.body,
-    header: message.header,
+    header: (name) => message.header(name),
   };
 }

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { createCodedGraph } from "../../src/index/coded-graph.js";
 import { buildHnsw, type OpenedHnsw, openHnsw, readHnsw } from "../../src/index/hnsw.js";
-import { loadIndex, type SegmentIndex } from "../../src/index/load-index.js";
+import { loadIndex } from "../../src/index/load-index.js";
+import type { SegmentIndex } from "../../src/index/segment-index.js";
 import { createVectorSlab } from "../../src/index/vector-slab.js";
 import { type Metric, metrics } from "../../src/rows/schema.js";
 import { clusteredVectors, randomFlags, uniformVectors } from "./random-vectors.js";

@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { buildHnsw } from "../../src/index/hnsw.js";
-import { loadIndex, type SegmentIndex } from "../../src/index/load-index.js";
+import { loadIndex } from "../../src/index/load-index.js";
+import type { SegmentIndex } from "../../src/index/segment-index.js";
 import { type SegmentSearch, searchSegment } from "../../src/index/segment-search.js";
 import { createVectorSlab } from "../../src/index/vector-slab.js";
 import { clusteredVectors, randomFlags } from "./random-vectors.js";
@@ -66,7 +67,7 @@ describe("searchSegment", () => {
       const nearest = slab.search(query, 2000, count, undefined).offsets;
       const allowed = new Uint8Array(count).fill(1);
       for (const offset of nearest) allowed[offset] = 0;
-      const search = searchOf({ query, allowed });
+      const search = searchOf({ query, allowed, ef: 10 });
       const hits = searchSegment(search);
       expect(hits.strategy).toBe("hnsw-then-exact");
       const truth = slab.search(query, 10, count, allowed);
@@ -77,7 +78,7 @@ describe("searchSegment", () => {
   it("gives a row the same distance whatever found it, in order, with good recall", () => {
     let found = 0;
     for (const query of queries) {
-      const fast = searchSegment(searchOf({ query, ef: 40 }));
+      const fast = searchSegment(searchOf({ query, ef: 30 }));
       const exact = searchSegment(searchOf({ query, exact: true }));
       expect([fast.strategy, exact.strategy]).toEqual(["hnsw", "exact"]);
       const distances = new Map([...exact.offsets].map((row, i) => [row, exact.distances[i]]));

@@ -83,7 +83,7 @@ async function idsOf(exact: boolean): Promise<unknown[]> {
   const query = { field: "v", metric: "L2", dimension, vectors, count: 1, limit: 10 } as const;
   const { name, views, sequence: at } = channel;
   const place = { channel: name, views, at, filter: null, outputFields: [] };
-  const found = await host.run({ kind: "search", ...place, ...query, ef: 20, exact });
+  const found = await host.run({ kind: "search", ...place, ...query, ef: 16, exact });
   if (found.kind !== "searched" || found.rows === null) throw new Error(found.kind);
   const decoded = decodeRowBatch(found.rows);
   if (!decoded.ok) throw new Error(decoded.reason);
