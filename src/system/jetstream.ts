@@ -73,7 +73,7 @@ export interface StoredMessage {
   readonly sequence: number;
   readonly appendedAtUs: number;
   readonly body: Uint8Array;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
 }
 
 export const nanoseconds = (milliseconds: number): number => milliseconds * 1_000_000;

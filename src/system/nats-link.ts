@@ -23,7 +23,7 @@ export interface NatsMessage {
   /** 0 of an ordinary message, else what the server says in place of one (503: nobody listens). */
   readonly status: number;
   readonly description: string;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
 }
 
 export interface PublishOptions {

@@ -244,8 +244,9 @@ class ReceivedMessage implements NatsMessage {
     return this.#message.headers?.description ?? "";
   }
 
-  header(name: string): string | undefined {
+  // Its own, not the class's: readers take it out of its message and hand it on by itself.
+  readonly header = (name: string): string | undefined => {
     const { headers } = this.#message;
     return headers?.has(name) ? headers.get(name) : undefined;
-  }
+  };
 }

@@ -12,7 +12,7 @@ export interface Delivery {
   /** Where to acknowledge it. */
   readonly reply: string;
   readonly body: Uint8Array;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
 }
 
 export interface PullHandlers {
@@ -184,6 +184,6 @@ function deliveryOf(message: NatsMessage): Delivery {
     deliveries: Number(deliveries),
     reply: message.reply ?? "",
     body: message.body,
-    header: (name) => message.header(name),
+    header: message.header,
   };
 }
