@@ -1,6 +1,6 @@
 // Compiles the kernels from AssemblyScript into modules in `src/index`; run from the root.
-import { readFile, writeFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import asc from "assemblyscript/asc";
 
@@ -19,12 +19,12 @@ export const kernels: readonly Kernel[] = ["scan", "graph"].map((name) => ({
 
 /** The bytes that the source compiles to: the same ones every time, for one compiler version. */
 export async function compileKernel({ source }: Kernel): Promise<Uint8Array> {
-  const input = await readFile(source, "utf8");
+  const sources = await readSources(dirname(source));
   let output: Uint8Array | undefined;
   const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--importMemory"];
   const name = basename(source);
   const { error, stderr } = await asc.main([name, "--outFile", "kernel.wasm", ...options], {
-    readFile: (file) => (file === name ? input : null),
+    readFile: (file) => sources.get(file) ?? null,
     writeFile: (_file, contents) => {
       if (typeof contents !== "string") output = contents;
     },
@@ -34,6 +34,15 @@ export async function compileKernel({ source }: Kernel): Promise<Uint8Array> {
     throw new Error(`${source} does not compile: ${stderr.toString()}`, { cause: error });
   }
   return output;
+}
+
+/** All of a folder, since kernels import from their neighbours. */
+async function readSources(directory: string): Promise<ReadonlyMap<string, string>> {
+  const names = await readdir(directory);
+  const texts = names.map(async (name) => {
+    return [name, await readFile(join(directory, name), "utf8")] as const;
+  });
+  return new Map(await Promise.all(texts));
 }
 
 /** The module to check in. Base64 in lines, so that a change is a readable difference. */

@@ -26,6 +26,8 @@ const written = (source: Source) => generated[source.path] === undefined;
 const usedWithoutImport: Readonly<Record<string, string>> = {
   "src/index/kernel/scan.as.ts": "compiled by scripts/build-kernel.ts",
   "src/index/kernel/graph.as.ts": "compiled by scripts/build-kernel.ts",
+  "src/index/kernel/graph-core.as.ts": "compiled with graph.as.ts",
+  "src/index/kernel/graph-insert.as.ts": "compiled with graph.as.ts",
   "test/vitest.config.ts": "read by vitest",
 };
 const isEntry = (path: string) =>

@@ -1,4 +1,6 @@
 // HNSW search on codes of the vectors: the graph that hnswlib built, walked by a kernel of ours.
+
+import type { Metric } from "../rows/schema.js";
 import { areCodesFine } from "./code-loss.js";
 import { fitsMemory, GraphMemory, type GraphShape, type GraphViews } from "./graph-memory.js";
 import type { OpenedHnsw } from "./hnsw.js";
@@ -15,27 +17,28 @@ import { MemoryFullError } from "./wasm-memory.js";
 export function createCodedGraph({ header, payload }: OpenedHnsw): SegmentIndex | undefined {
   const { count, dimension, parameters, metric } = header;
   const graph = viewGraph(payload, { count, dimension, M: parameters.M });
-  const shape = shapeOf(graph);
+  const shape = graphShapeOf(graph);
   if (!fitsMemory(shape)) return undefined;
-  const rows = rowsOf(graph, metric === "L2" ? "l2" : "ip");
+  const rows = rowsOf(graph, metric);
   const coder = new VectorCoder(rows);
   const memory = new GraphMemory(shape);
   const views = memory.blankViews();
   fillLinks(graph, views);
   fillUpper(graph, views);
   coder.encodeRows(rows, views.codes);
-  const upper = graph.upper.findIndex(({ row }) => row === graph.entryPoint);
-  memory.open({ row: graph.entryPoint, upper: Math.max(0, upper), topLevel: graph.topLevel });
+  memory.open({ row: graph.entryPoint, topLevel: graph.topLevel });
   if (!areCodesFine(graph, rows, coder, memory)) return undefined;
   return new CodedGraph(memory, coder, { count, dimension });
 }
 
-function shapeOf({ count, dimension, M, upper }: HnswGraph): GraphShape {
+export function graphShapeOf({ count, dimension, M, upper }: HnswGraph): GraphShape {
   const upperLists = upper.reduce((sum, { levels }) => sum + levels, 0);
-  return { count, M, codeBytes: codeBytes(dimension), upperRows: upper.length, upperLists };
+  return { count, M, codeBytes: codeBytes(dimension), upperLists };
 }
 
-function rowsOf(graph: HnswGraph, space: CodedRows["space"]): CodedRows {
+/** The vectors of a graph: those that hnswlib compares, by dot product unless the metric is L2. */
+export function rowsOf(graph: HnswGraph, metric: Metric): CodedRows {
+  const space = metric === "L2" ? "l2" : "ip";
   const { values, firstVector: first, rowWords: stride, count, dimension } = graph;
   return { values, first, stride, count, dimension, space };
 }
@@ -51,17 +54,14 @@ function fillLinks({ words, firstRow, rowWords, count, M }: HnswGraph, { links }
 }
 
 function fillUpper({ words, upper, M }: HnswGraph, views: GraphViews) {
-  const numbers = new Map(upper.map(({ row }, number) => [row, number]));
   let next = 0;
-  for (const [number, { row, levels, firstList }] of upper.entries()) {
-    views.upperRows[number] = row;
-    views.upperStarts[number] = next;
+  for (const { row, levels, firstList } of upper) {
+    views.upperStarts[row] = next;
     for (let level = 0; level < levels; level += 1, next += 1) {
       const list = firstList + level * (M + 1);
       const length = words[list] as number;
       for (let place = 0; place < length; place += 1) {
-        const link = numbers.get(words[list + 1 + place] as number) as number;
-        views.upperLinks[next * M + place] = link;
+        views.upperLinks[next * M + place] = words[list + 1 + place] as number;
       }
     }
   }

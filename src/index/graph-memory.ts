@@ -1,20 +1,30 @@
 // The compiled graph kernel with a WebAssembly memory of its own: layout, growth, calls.
 import { graphKernel } from "./graph-kernel.js";
+import type { RowWeights } from "./vector-codes.js";
 import { WasmMemory, wasmBytesMax } from "./wasm-memory.js";
 
 /** What `kernel/graph.as.ts` exports; parameters are described there. */
 interface GraphKernel {
-  setLinks(at: number, max: number, entry: number): void;
+  setLinks(at: number, max: number): void;
+  setUpper(starts: number, lists: number, max: number): void;
   setCodes(at: number, stride: number): void;
-  setUpper(
-    rows: number,
-    starts: number,
-    lists: number,
-    max: number,
-    top: number,
-    entry: number,
-  ): void;
   setScratch(query: number, visited: number, bytes: number): void;
+  setEntry(row: number, level: number): void;
+  setInsertion(
+    weights: number,
+    stride: number,
+    scale: number,
+    max: number,
+    candidates: number,
+    results: number,
+    fresh: number,
+    chosen: number,
+    around: number,
+    kept: number,
+  ): void;
+  entryRow(): number;
+  topLevel(): number;
+  insert(row: number, level: number, width: number): void;
   distanceByCodes(row: number, scale: number): number;
   search(
     width: number,
@@ -30,15 +40,13 @@ export interface GraphShape {
   readonly count: number;
   readonly M: number;
   readonly codeBytes: number;
-  /** Rows above level 0, and their lists on all levels together. */
-  readonly upperRows: number;
+  /** Lists above level 0, of all rows and levels together. */
   readonly upperLists: number;
 }
 
+/** Where a search starts. */
 export interface EntryPoint {
   readonly row: number;
-  /** Its number among the upper rows; 0 without any. */
-  readonly upper: number;
   readonly topLevel: number;
 }
 
@@ -50,16 +58,18 @@ export interface GraphViews {
   /** `count x 2 M`. */
   readonly links: Uint32Array;
   readonly codes: Int8Array;
-  readonly upperRows: Uint32Array;
-  /** Which of the lists is a row's first, of level 1. */
+  /** Which of the upper lists is a row's first, of level 1; those of its higher levels follow. */
   readonly upperStarts: Uint32Array;
-  /** `lists x M`; links are numbers of upper rows. */
+  /** `lists x M`. */
   readonly upperLinks: Uint32Array;
 }
 
 interface Layout {
   readonly query: number;
-  readonly upperRows: number;
+  readonly weights: number;
+  readonly chosen: number;
+  readonly around: number;
+  readonly kept: number;
   readonly upperStarts: number;
   readonly upperLinks: number;
   readonly links: number;
@@ -97,26 +107,54 @@ export class GraphMemory {
 
   /** Lists without a link, codes of 0: to be filled in before `open`. */
   blankViews(): GraphViews {
+    const views = this.views();
+    views.links.fill(noLink);
+    views.upperLinks.fill(noLink);
+    return views;
+  }
+
+  views(): GraphViews {
     const { buffer } = this.memory;
-    const { count, M, codeBytes, upperRows, upperLists } = this.shape;
+    const { count, M, codeBytes, upperLists } = this.shape;
     const { layout } = this;
     return {
-      links: new Uint32Array(buffer, layout.links, count * 2 * M).fill(noLink),
+      links: new Uint32Array(buffer, layout.links, count * 2 * M),
       codes: new Int8Array(buffer, layout.codes, count * codeBytes),
-      upperRows: new Uint32Array(buffer, layout.upperRows, upperRows),
-      upperStarts: new Uint32Array(buffer, layout.upperStarts, upperRows),
-      upperLinks: new Uint32Array(buffer, layout.upperLinks, upperLists * M).fill(noLink),
+      upperStarts: new Uint32Array(buffer, layout.upperStarts, count),
+      upperLinks: new Uint32Array(buffer, layout.upperLinks, upperLists * M),
     };
   }
 
-  open({ row, upper, topLevel }: EntryPoint): void {
+  get entry(): EntryPoint {
+    const { kernel } = this.memory;
+    return { row: kernel.entryRow(), topLevel: kernel.topLevel() };
+  }
+
+  open({ row, topLevel }: EntryPoint): void {
     const { kernel } = this.memory;
     const { layout, shape } = this;
-    kernel.setLinks(layout.links, 2 * shape.M, row);
+    kernel.setLinks(layout.links, 2 * shape.M);
+    kernel.setUpper(layout.upperStarts, layout.upperLinks, shape.M);
     kernel.setCodes(layout.codes, shape.codeBytes);
-    const { upperRows, upperStarts, upperLinks } = layout;
-    kernel.setUpper(upperRows, upperStarts, upperLinks, shape.M, topLevel, upper);
     kernel.setScratch(layout.query, layout.visited, Math.ceil(shape.count / 8));
+    kernel.setEntry(row, topLevel);
+  }
+
+  /** Once, after `open` and before `insert`; `width` is how many rows each insertion seeks. */
+  prepareInsertion({ weights, worth }: RowWeights, width: number): void {
+    const { layout, shape, memory } = this;
+    memory.reserve(scratchEnd(layout, shape, width));
+    this.query = this.queryView();
+    new Int16Array(memory.buffer, layout.weights, shape.codeBytes).set(weights);
+    const { candidates, results, found } = scratchOf(layout, shape, width);
+    memory.kernel.setInsertion(
+      ...([layout.weights, shape.codeBytes, worth, shape.M] as const),
+      ...([candidates, results, found, layout.chosen, layout.around, layout.kept] as const),
+    );
+  }
+
+  insert(row: number, level: number, width: number): void {
+    this.memory.kernel.insert(row, level, width);
   }
 
   /** To the query in `query`, whose `scale` its coder told. */
@@ -131,9 +169,7 @@ export class GraphMemory {
   search(width: number, keep: number, scale: number): Uint32Array {
     const { shape, layout } = this;
     if (this.memory.reserve(scratchEnd(layout, shape, width))) this.query = this.queryView();
-    const candidates = layout.scratch;
-    const results = candidates + (2 * width + 2 * shape.M) * 8;
-    const found = results + width * 8;
+    const { candidates, results, found } = scratchOf(layout, shape, width);
     const count = this.memory.kernel.search(width, keep, scale, candidates, results, found);
     return new Uint32Array(this.memory.buffer, found, count);
   }
@@ -143,7 +179,7 @@ export class GraphMemory {
   }
 }
 
-function layOut({ count, M, codeBytes, upperRows, upperLists }: GraphShape): Layout {
+function layOut({ count, M, codeBytes, upperLists }: GraphShape): Layout {
   let end = 0;
   // A cache line's start for each part.
   const take = (bytes: number): number => {
@@ -153,8 +189,11 @@ function layOut({ count, M, codeBytes, upperRows, upperLists }: GraphShape): Lay
   };
   return {
     query: take(codeBytes * 2),
-    upperRows: take(upperRows * 4),
-    upperStarts: take(upperRows * 4),
+    weights: take(codeBytes * 2),
+    chosen: take(M * 4),
+    around: take((2 * M + 1) * 8),
+    kept: take(2 * M * 4),
+    upperStarts: take(count * 4),
     upperLinks: take(upperLists * M * 4),
     links: take(count * 2 * M * 4),
     codes: take(count * codeBytes),
@@ -163,7 +202,13 @@ function layOut({ count, M, codeBytes, upperRows, upperLists }: GraphShape): Lay
   };
 }
 
-function scratchEnd({ scratch }: Layout, { M }: GraphShape, width: number): number {
+function scratchOf({ scratch }: Layout, { M }: GraphShape, width: number) {
+  const candidates = scratch;
+  const results = candidates + (2 * width + 2 * M) * 8;
+  return { candidates, results, found: results + width * 8 };
+}
+
+function scratchEnd(layout: Layout, shape: GraphShape, width: number): number {
   // What is found takes as long a list as one of links, while the search goes on.
-  return scratch + (2 * width + 2 * M) * 8 + width * 8 + (width + 2 * M + 1) * 4;
+  return scratchOf(layout, shape, width).found + (width + 2 * shape.M + 1) * 4;
 }

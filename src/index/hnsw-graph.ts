@@ -9,15 +9,15 @@ export interface GraphShape {
 
 // The layout that hnswlib 0.8's `saveIndex` writes on a 64-bit little-endian machine: a header,
 // then per row (links of level 0, vector, label), then per row the links of its higher levels.
-const rowsAt = 96;
-const labelBytes = 8;
+export const payloadHeaderBytes = 96;
+export const labelBytes = 8;
 
 /** Undefined for a sound graph, else what is wrong with it. */
 export function findGraphDamage(payload: Uint8Array, shape: GraphShape): string | undefined {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  if (payload.length < rowsAt) return "shorter than hnswlib's header";
+  if (payload.length < payloadHeaderBytes) return "shorter than hnswlib's header";
   const rowBytes = rowBytesOf(shape);
-  const linksAt = rowsAt + shape.count * rowBytes;
+  const linksAt = payloadHeaderBytes + shape.count * rowBytes;
   if (payload.length < linksAt) return "shorter than its rows";
   const levels = readLevels(view, linksAt, shape);
   if (typeof levels === "string") return levels;
@@ -55,7 +55,7 @@ export function viewGraph(payload: Uint8Array, shape: GraphShape): HnswGraph {
   const { count, dimension, M } = shape;
   const { buffer, byteOffset, byteLength } = byteAligned(payload);
   const words = new Uint32Array(buffer, byteOffset, byteLength / 4);
-  const firstRow = rowsAt / 4;
+  const firstRow = payloadHeaderBytes / 4;
   const rowWords = rowBytesOf(shape) / 4;
   return {
     ...{ count, dimension, M, words, firstRow, rowWords },
@@ -83,7 +83,7 @@ function upperRowsOf(words: Uint32Array, start: number, { count, M }: GraphShape
   return upper;
 }
 
-function rowBytesOf({ M, dimension }: GraphShape): number {
+export function rowBytesOf({ M, dimension }: GraphShape): number {
   return (2 * M + 1) * 4 + dimension * 4 + labelBytes;
 }
 
@@ -137,7 +137,7 @@ function findRowDamage(
   rowBytes: number,
 ): string | undefined {
   for (let row = 0; row < count; row += 1) {
-    const start = rowsAt + row * rowBytes;
+    const start = payloadHeaderBytes + row * rowBytes;
     // Rows go in by ascending offset, so a row's place and its label are the same number.
     const label = start + rowBytes - labelBytes;
     if (view.getUint32(label, true) !== row || view.getUint32(label + 4, true) !== 0) {

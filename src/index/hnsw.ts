@@ -51,19 +51,16 @@ export interface HnswIndex extends SegmentIndex {
 }
 
 // Few enough calls to cost nothing, enough of them for a task's heartbeat.
-const progressRows = 256;
+export const progressRows = 256;
 
 /**
  * Builds the graph and returns the index file. Takes seconds to minutes in one synchronous stretch,
  * so it belongs on a thread of its own. Throws without rows, and when the scratch file fails.
  */
 export function buildHnsw(build: HnswBuild): Uint8Array {
-  const { vectors, dimension, metric, parameters } = build;
-  const count = vectors.length / dimension;
-  if (!Number.isInteger(count) || count === 0) {
-    throw new RangeError(`${vectors.length} values of dimension ${dimension} are no rows to index`);
-  }
-  const scale = metric === "IP" ? scaleOf(vectors, dimension) : 1;
+  const { dimension, metric, parameters } = build;
+  const count = rowCountOf(build);
+  const { factorOf, scale } = rowFactors(build);
   const graph = takeGraph(metric, dimension);
   try {
     graph.initIndex({
@@ -72,11 +69,28 @@ export function buildHnsw(build: HnswBuild): Uint8Array {
       efConstruction: parameters.efConstruction,
       randomSeed: build.seed ?? 100,
     });
-    addRows(graph, build, scale);
+    addRows(graph, build, factorOf);
     return save(graph, { metric, dimension, count, parameters, scale, payloadLength: 0 });
   } finally {
     giveBack(graph, metric, dimension);
   }
+}
+
+/** Throws a `RangeError` for what is no rows. */
+export function rowCountOf({ vectors, dimension }: HnswBuild): number {
+  const count = vectors.length / dimension;
+  if (!Number.isInteger(count) || count === 0) {
+    throw new RangeError(`${vectors.length} values of dimension ${dimension} are no rows to index`);
+  }
+  return count;
+}
+
+/** What each row is multiplied with before it goes in; `scale` is what is the same for all. */
+export function rowFactors({ vectors, dimension, metric }: HnswBuild) {
+  const scale = metric === "IP" ? scaleOf(vectors, dimension) : 1;
+  const factorOf = (row: number): number =>
+    metric === "COSINE" ? inverseNorm(vectors, row * dimension, dimension) : scale;
+  return { factorOf, scale };
 }
 
 /**
@@ -118,13 +132,17 @@ function scaleOf(vectors: Float32Array, dimension: number): number {
   return longest === 0 ? 1 : 2 ** -Math.ceil(Math.log2(longest));
 }
 
-function addRows(graph: hnswlib.HierarchicalNSW, build: HnswBuild, scale: number): void {
-  const { vectors, dimension, metric, onProgress } = build;
+function addRows(
+  graph: hnswlib.HierarchicalNSW,
+  build: HnswBuild,
+  factorOf: (row: number) => number,
+): void {
+  const { vectors, dimension, onProgress } = build;
   const count = vectors.length / dimension;
   const point = new Array<number>(dimension).fill(0);
   for (let row = 0; row < count; row += 1) {
     const start = row * dimension;
-    const factor = metric === "COSINE" ? inverseNorm(vectors, start, dimension) : scale;
+    const factor = factorOf(row);
     for (let index = 0; index < dimension; index += 1) {
       point[index] = (vectors[start + index] as number) * factor;
     }

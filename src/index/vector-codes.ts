@@ -15,7 +15,16 @@ export interface CodedRows {
 const numbersBytes = 8;
 const codeMax = 127;
 const queryMax = 8191;
+/** By what the kernel divides the products of codes and weights. */
+const weightUnit = 128;
 const float32Max = 3.4e38;
+
+export interface RowWeights {
+  /** As long as a code: what each of its bytes is multiplied with, in units of 1/128. */
+  readonly weights: Int16Array;
+  /** What the product of such a query with a code is worth, besides both rows' factors. */
+  readonly worth: number;
+}
 
 /** Bytes of a row's code, a multiple of 16 as the kernel reads it. */
 export function codeBytes(dimension: number): number {
@@ -30,7 +39,8 @@ export function codeBytes(dimension: number): number {
  *
  * The number that is added makes the result the squared distance to the rounded row, less what is
  * the same for all rows: for a query near the row, rounding then costs little. By dot product it is
- * that too, less the row's true square, so that only the products are left.
+ * that too, less the row's true square, so that only the products are left. The numbers of both
+ * rows together make it the distance between two rows.
  */
 export class VectorCoder {
   private readonly dimension: number;
@@ -71,40 +81,56 @@ export class VectorCoder {
     }
   }
 
+  /** What makes a query of a row's code: both as the kernel's insertion takes them. */
+  rowWeights(): RowWeights {
+    const { dimension, deviation, square } = this;
+    const largest = deviation.reduce((most, value) => Math.max(most, value ** 2), 0);
+    const most = queryMaxOf(dimension);
+    const weights = new Int16Array(codeBytes(dimension));
+    for (let index = 0; index < dimension && largest > 0; index += 1) {
+      weights[index] = Math.round(((deviation[index] as number) ** 2 / largest) * most);
+    }
+    return { weights, worth: (-2 * weightUnit * largest) / (most * square) };
+  }
+
   /** Writes the query's integers; returns what dot products with them are to be multiplied with. */
   encodeQuery(query: ArrayLike<number>, target: Int16Array): number {
     const { dimension, scratch } = this;
-    const length = this.weigh(query);
+    this.weigh(query);
     let largest = 0;
     for (let index = 0; index < dimension; index += 1) {
       const magnitude = Math.abs(scratch[index] as number);
       if (magnitude > largest) largest = magnitude;
     }
-    // The sum of all products must stay a 32-bit number.
-    const most = Math.min(queryMax, Math.floor((2 ** 31 - 1) / (codeMax * dimension)));
+    const most = queryMaxOf(dimension);
     const factor = largest === 0 ? 0 : most / largest;
     for (let index = 0; index < dimension; index += 1) {
       target[index] = Math.round((scratch[index] as number) * factor);
     }
-    const worth = (2 * largest * length) / (most * this.square);
+    const worth = (2 * largest) / (most * this.square);
     // From afar rows differ by their products only, which must not leave float32.
     return -Math.min(worth, 1e24);
   }
 
   /**
-   * Leaves the query times the deviations in `scratch`; returns what it is multiplied with besides:
-   * by dot product, which does not change the order, it is made as long as a row.
+   * Leaves the query's difference from the mean, times the deviations, in `scratch`. By dot product
+   * a query's length does not change the order: it is made as long as a row.
    */
-  private weigh(query: ArrayLike<number>): number {
-    const { dimension, space, mean, deviation, scratch } = this;
-    let square = 0;
+  private weigh(query: ArrayLike<number>): void {
+    const { dimension, mean, deviation, scratch } = this;
+    const length = this.space === "l2" ? 1 : this.lengthOf(query);
     for (let index = 0; index < dimension; index += 1) {
-      const value = query[index] as number;
-      square += value * value;
-      const centre = space === "l2" ? (mean[index] as number) : 0;
-      scratch[index] = (value - centre) * (deviation[index] as number);
+      const centred = (query[index] as number) * length - (mean[index] as number);
+      scratch[index] = centred * (deviation[index] as number);
     }
-    return space === "l2" || square === 0 ? 1 : Math.sqrt(this.square / square);
+  }
+
+  private lengthOf(query: ArrayLike<number>): number {
+    let square = 0;
+    for (let index = 0; index < this.dimension; index += 1) {
+      square += (query[index] as number) ** 2;
+    }
+    return square === 0 ? 1 : Math.sqrt(this.square / square);
   }
 
   private encodeRow(
@@ -141,16 +167,20 @@ export class VectorCoder {
     let sum = 0;
     for (let index = 0; index < dimension; index += 1) {
       const rounded = (code[index] as number) * factor * (deviation[index] as number);
-      if (space === "l2") {
-        sum += rounded * rounded;
-      } else {
-        const value = values[start + index] as number;
-        const whole = rounded + (mean[index] as number);
-        sum += (whole - value) * (whole + value);
-      }
+      sum += rounded * rounded;
+      if (space === "l2") continue;
+      // The true square goes, and the product with the mean, which codes leave out, comes.
+      const centre = mean[index] as number;
+      const centred = (values[start + index] as number) - centre;
+      sum -= centred * (centred + 2 * centre);
     }
     return sum;
   }
+}
+
+/** The sum of all products must stay a 32-bit number. */
+function queryMaxOf(dimension: number): number {
+  return Math.min(queryMax, Math.floor((2 ** 31 - 1) / (codeMax * dimension)));
 }
 
 function finite(value: number): number {

@@ -90,7 +90,7 @@ export function buildIndex(engine: IndexEngine, { task, bytes }: BuildJob): Comp
   if (batch.count !== rowCount) {
     return unreadable("corrupt", `${what} has ${batch.count} rows, not ${rowCount}`);
   }
-  const file = engine.buildHnsw({ vectors: column.values, dimension, metric, parameters });
+  const file = engine.buildIndex({ vectors: column.values, dimension, metric, parameters });
   // Not as a Buffer, whose `slice` is no copy.
   const index = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
   return { kind: "indexBuilt", bytes: index, sha256: sha256Hex(index) };

@@ -6,7 +6,7 @@ import type { Metric } from "../rows/schema.js";
 import type { IndexEngine } from "../segments/index-engine.js";
 
 export const exactEngine: IndexEngine = {
-  buildHnsw({ vectors, dimension, metric, parameters }) {
+  buildIndex({ vectors, dimension, metric, parameters }) {
     const { buffer, byteOffset, byteLength: payloadLength } = vectors;
     const count = vectors.length / dimension;
     const header = { metric, dimension, count, parameters, scale: 1, payloadLength };
