@@ -10,8 +10,6 @@ import { type DataWorkerState, epochOf, schemaOf } from "./state.js";
 
 /** A task that brought nothing for so long is asked for again: its product's name may be lost. */
 const askAgainAfterMs = (rowCount: number) => 60_000 + rowCount * 5;
-/** After a take-over: what was built meanwhile is announced again first. */
-const settleMs = 2_000;
 
 /**
  * Tasks of a channel in the queue that it shares with compactions. Under constant replacing more of
@@ -21,7 +19,7 @@ const askedAtOnceMax = 4;
 
 export function decideIndexes(state: DataWorkerState, now: Now): void {
   if (state.manifest === null || state.root === null) return;
-  if (now.monotonicMs - state.ownedSinceMs < settleMs) return;
+  if (now.monotonicMs < state.settledAtMs) return;
   // The task would only fail, and its repeats pile up until the store is back.
   if (state.troubles.has("objects")) return;
   const { compaction, deadRows } = state;

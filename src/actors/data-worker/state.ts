@@ -119,8 +119,8 @@ export interface DataWorkerState {
   manifest: Manifest | null;
   fold: ChannelFold | null;
   replayThrough: number;
-  /** When the replay began, monotonic ms. */
-  ownedSinceMs: number;
+  /** From when on it is known which indexes are missing, monotonic ms. */
+  settledAtMs: number;
   open: OpenRange;
   readonly sealed: SealedRange[];
   /** Of all closed ranges, until the manifest with their rows is committed. */
@@ -174,7 +174,7 @@ export function initialState(settings: DataWorkerSettings): DataWorkerState {
     manifest: null,
     fold: null,
     replayThrough: 0,
-    ownedSinceMs: 0,
+    settledAtMs: 0,
     open: emptyRange(0),
     sealed: [],
     closedBytes: 0,

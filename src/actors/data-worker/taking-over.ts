@@ -13,6 +13,9 @@ import { decodeManifest, decodeRoot, encodeRoot, rootKey } from "../../storage/m
 import type { MetadataEntry, Now } from "../../system/actor.js";
 import { type DataWorkerState, expect, fail, schemaOf } from "./state.js";
 
+/** Indexes of an earlier owner's segments, built meanwhile, are announced again first. */
+const settleMs = 2_000;
+
 /** Heard from the oldest on, once the manifest tells what they are about: indexes are dear. */
 export const indexAnnouncements = [IndexBuilt, IndexDamaged] as const;
 /** Who tells these tells them again. */
@@ -80,7 +83,8 @@ function startReplay(state: DataWorkerState, now: Now): void {
   state.fold = startFold(channel, schemaOf(state), at);
   state.open = emptyRange(state.fold.boundary);
   state.phase = "replaying";
-  state.ownedSinceMs = now.monotonicMs;
+  const isNew = (state.manifest?.segments.length ?? 0) === 0;
+  state.settledAtMs = isNew ? now.monotonicMs : now.monotonicMs + settleMs;
   state.outbox.push(
     { kind: "listen", definitions: indexAnnouncements, token: channel, from: "oldest" },
     { kind: "listen", definitions: segmentAnnouncements, token: channel, from: "new" },

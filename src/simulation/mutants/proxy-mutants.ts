@@ -53,6 +53,13 @@ export const idsByProxy: Mutant = {
 export const deleteWithoutBound: Mutant = {
   name: "delete-without-bound",
   about: "a delete by filter hides what was written after the filter was evaluated",
+  // So few keys that rows are replaced while filters that they pass are evaluated.
+  provoke: (scenario) => ({
+    ...scenario,
+    autoId: false,
+    keys: 3,
+    pauseBetweenMs: scenario.pauseBetweenMs / 2,
+  }),
   effect: (effect) =>
     effect.kind === "append" && effect.message.kind === "RowsDeleted"
       ? { ...effect, message: { ...effect.message, evaluatedAt: null } }
