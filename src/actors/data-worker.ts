@@ -36,6 +36,7 @@ import {
   decideIndexes,
   missingIndexes,
 } from "./data-worker/indexing.js";
+import { decideLook } from "./data-worker/looking.js";
 import { announceMeasure, channelBytes } from "./data-worker/measuring.js";
 import {
   applySealAppended,
@@ -61,8 +62,6 @@ import {
   segmentAnnouncements,
 } from "./data-worker/taking-over.js";
 
-/** How often ages, retries and deadlines are looked at. */
-const tickMs = 500;
 /** Unnamed objects are looked for some times within their grace, an hour by default. */
 const collectionsPerGrace = 6;
 const collectEveryMsMin = 1_000;
@@ -101,7 +100,6 @@ function start(state: DataWorkerState, incarnation: string, now: Now): void {
   state.incarnation = incarnation;
   state.outbox.push(
     { kind: "listen", definitions: [CollectionChanged], token: collectionId, from: "new" },
-    { kind: "timer", id: "tick", afterMs: tickMs },
     { kind: "timer", id: "collect", afterMs: collectEveryMs(state) },
   );
   readRecord(state);
@@ -163,12 +161,12 @@ function applyTimer(state: DataWorkerState, id: string, now: Now): void {
     startCollecting(state);
     // Announcements of its changes may be lost.
     readRecord(state);
+    state.outbox.push({ kind: "timer", id, afterMs: collectEveryMs(state) });
   } else {
+    state.lookAtMs = Number.POSITIVE_INFINITY;
     extendFlushRequests(state);
     announceMeasure(state, now);
   }
-  const afterMs = id === "collect" ? collectEveryMs(state) : tickMs;
-  state.outbox.push({ kind: "timer", id, afterMs });
 }
 
 function collectEveryMs({ settings }: DataWorkerState): number {
@@ -284,6 +282,7 @@ function decide(state: DataWorkerState, now: Now): readonly Effect[] {
     decideCommit(state, now);
     decideFlushReplies(state, now);
   }
+  if (state.phase !== "damaged") decideLook(state, now);
   const effects = state.outbox;
   state.outbox = [];
   return effects;

@@ -62,7 +62,10 @@ export function runEffect(actor: RunningActor, effect: Effect): void {
 function startTimer(actor: RunningActor, { id, afterMs }: Extract<Effect, { kind: "timer" }>) {
   const { host } = actor;
   const waitMs = afterMs === 0 ? host.world.delay() : afterMs;
-  host.post(waitMs, () => actor.tell({ kind: "TimerFired", id }));
+  const isLast = actor.startTimer(id);
+  host.post(waitMs, () => {
+    if (isLast()) actor.tell({ kind: "TimerFired", id });
+  });
 }
 
 function publish(actor: RunningActor, effect: Extract<Effect, { kind: "publish" }>): void {

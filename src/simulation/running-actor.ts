@@ -24,6 +24,8 @@ export class RunningActor {
   #follower: LogFollower | null = null;
   /** Deliveries that were told and not acknowledged. */
   readonly #held = new Set<string>();
+  /** How often a timer of this id was started. */
+  readonly #timers = new Map<string, number>();
   readonly #restart: (afterMs: number) => void;
 
   constructor(
@@ -79,6 +81,13 @@ export class RunningActor {
     if (this.isOver) return;
     this.#held.add(delivered.delivery);
     this.tell(delivered);
+  }
+
+  /** Returns whether it is still the last of its id, which has taken the place of others. */
+  startTimer(id: string): () => boolean {
+    const started = (this.#timers.get(id) ?? 0) + 1;
+    this.#timers.set(id, started);
+    return () => this.#timers.get(id) === started;
   }
 
   follow(channel: string, after: LogPosition | null): void {

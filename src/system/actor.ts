@@ -109,7 +109,7 @@ export type Effect =
   | { kind: "listChannels"; id: string }
   /** Drop the log's entries up to and including `through`. */
   | { kind: "purge"; channel: string; through: number }
-  /** After 0 ms: once what has arrived already was applied. */
+  /** After 0 ms: once what has arrived already was applied. Takes the place of one of its id. */
   | { kind: "timer"; id: string; afterMs: number }
   | { kind: "compute"; id: string; job: ComputeJob }
   /** Ask the shared cache for what some worker kept under this very key. */

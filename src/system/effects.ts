@@ -57,7 +57,7 @@ export class EffectRunner {
   readonly #work: WorkQueue;
   readonly #storage = bulkhead(storageAtOnceMax, storageWaitingMax);
   readonly #followings = new Map<string, Following>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #endings: (() => void)[] = [];
   /** Effects whose outcome was not handled yet, timers apart. */
   #unsettled = 0;
@@ -151,7 +151,7 @@ export class EffectRunner {
     this.#giveRoom();
     for (const end of this.#endings) end();
     for (const following of this.#followings.values()) following.stop();
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#work.stop();
   }
 
@@ -298,11 +298,12 @@ export class EffectRunner {
       setImmediate(() => void this.#deliver({ kind: "TimerFired", id }));
       return;
     }
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+    clearTimeout(this.#timers.get(id));
+    const fire = () => {
+      this.#timers.delete(id);
       void this.#deliver({ kind: "TimerFired", id });
-    }, gridded(afterMs));
-    this.#timers.add(timer);
+    };
+    this.#timers.set(id, setTimeout(fire, gridded(afterMs)));
   }
 
   /** Rows are read from the log no faster than the threads, and the actor, take them in. */

@@ -182,6 +182,7 @@ describe("effects", () => {
     const actor = runScripted(
       host,
       atStart([
+        { kind: "timer", id: "t", afterMs: 1 },
         { kind: "timer", id: "t", afterMs: 20 },
         { kind: "timer", id: "soon", afterMs: 0 },
         { kind: "compute", id: "c", job },

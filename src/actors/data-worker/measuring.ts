@@ -11,19 +11,25 @@ const tellEveryMs = 2_000;
 /** A channel on which nothing happens is not announced again. */
 export function announceMeasure(state: DataWorkerState, now: Now): void {
   const { fold, told } = state;
-  if (fold === null) return;
+  if (fold === null || isMeasureTold(state)) return;
   const { sequence: position } = fold.position;
   const bytes = channelBytes(state);
   const held = state.isHeld;
   const moved = position - told.position;
   const grown = Math.abs(bytes - told.bytes);
-  const isSame = moved === 0 && grown === 0 && held === told.held;
   const isMuch = moved >= worthTelling.entries || grown >= worthTelling.bytes || held !== told.held;
-  if (isSame || (!isMuch && now.monotonicMs - told.atMs < tellEveryMs)) return;
+  if (!isMuch && now.monotonicMs - told.atMs < tellEveryMs) return;
   state.told = { position, bytes, held, atMs: now.monotonicMs };
   const { channel } = state.settings;
   const message = ChannelMeasured.create({ channel, position, bytes, held });
   state.outbox.push({ kind: "publish", message, messageId: null });
+}
+
+export function isMeasureTold(state: DataWorkerState): boolean {
+  const { fold, told, isHeld } = state;
+  if (fold === null) return true;
+  if (fold.position.sequence !== told.position || isHeld !== told.held) return false;
+  return channelBytes(state) === told.bytes;
 }
 
 /** Rows and indexes as they are stored, and rows that are not yet: about what a reader holds. */

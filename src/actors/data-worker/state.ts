@@ -136,6 +136,8 @@ export interface DataWorkerState {
   lastReadAtMs: number;
   /** When an entry was folded that changes rows, monotonic ms. */
   changedAtMs: number;
+  /** When the timer fires after which clocks are looked at, monotonic ms. */
+  lookAtMs: number;
   /** Whether this message is one after which segments are looked through. */
   isLookingAround: boolean;
   flush: Flush | null;
@@ -184,6 +186,7 @@ export function initialState(settings: DataWorkerSettings): DataWorkerState {
     sealBlockedUntilMs: 0,
     lastReadAtMs: 0,
     changedAtMs: 0,
+    lookAtMs: Number.POSITIVE_INFINITY,
     isLookingAround: false,
     flush: null,
     flushFailures: 0,

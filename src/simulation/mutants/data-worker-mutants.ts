@@ -66,7 +66,7 @@ export const collectWithoutGrace: Mutant = {
     clients: 4,
     pauseBetweenMs: 60,
     sealRows: 4,
-    odds: { ...scenario.odds, slow: 0.3 },
+    odds: { ...scenario.odds, slow: 0.5 },
   }),
   settings: (actor, settings) =>
     actor === "data-worker" ? { ...settings, objectGraceMs: 0 } : settings,
