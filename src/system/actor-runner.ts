@@ -18,6 +18,9 @@ const backoffMs = { first: 100, max: 30_000 };
 /** An actor that lived this long has recovered from whatever ended the one before it. */
 const settledMs = 30_000;
 
+/** Time too may change what is shown of an actor to which nothing happens. */
+const shownForMs = 3_000;
+
 /** One life of the actor: its state, and the effects whose outcomes only this life may see. */
 interface Life<State> {
   readonly state: State;
@@ -34,6 +37,8 @@ export class ActorRunner<Settings, State> {
   #life: Life<State> | null = null;
   #waiting: NodeJS.Timeout | null = null;
   #cause: string | null = null;
+  /** Null: something has happened since it was made. */
+  #shown: { readonly status: ActorStatus; readonly atMs: number } | null = null;
   #restarts = 0;
   #restartsInARow = 0;
   #isStopped = false;
@@ -56,7 +61,16 @@ export class ActorRunner<Settings, State> {
     return this.#channel === null ? name : `${name} ${this.#channel}`;
   }
 
+  /** The very same object as before where nothing has happened: hosts look often, at many. */
   get status(): ActorStatus {
+    const now = performance.now();
+    if (this.#shown === null || now - this.#shown.atMs > shownForMs) {
+      this.#shown = { status: this.#statusNow(), atMs: now };
+    }
+    return this.#shown.status;
+  }
+
+  #statusNow(): ActorStatus {
     const { phase, cause, figures } = this.#reportOfState();
     const mailbox = this.#life?.mailbox;
     return {
@@ -103,6 +117,7 @@ export class ActorRunner<Settings, State> {
 
   #begin(): void {
     this.#waiting = null;
+    this.#shown = null;
     const mailbox: Mailbox<Outcome> = new Mailbox(
       this.name.replaceAll(" ", "-"),
       (outcome) => this.#handle(life, outcome),
@@ -120,6 +135,7 @@ export class ActorRunner<Settings, State> {
   }
 
   #handle(life: Life<State>, outcome: Outcome): void {
+    this.#shown = null;
     const now = this.#ports.now();
     this.#definition.apply(life.state, outcome, now);
     for (const effect of this.#definition.decide(life.state, now)) {
@@ -150,6 +166,7 @@ export class ActorRunner<Settings, State> {
   }
 
   #end(): void {
+    this.#shown = null;
     if (this.#life === null) return;
     this.#life.effects.stop();
     this.#life.mailbox.stop();

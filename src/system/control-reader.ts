@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createConsumer, deleteConsumer, nanoseconds, readStreamInfo } from "./jetstream.js";
 import type { NatsLink } from "./nats.js";
-import { type Delivery, Pull } from "./pull.js";
+import { type Delivery, Pull, shortTiming } from "./pull.js";
 import { streamOf } from "./streams.js";
 
 const stream = streamOf("announcement");
@@ -159,12 +159,13 @@ function replayOnce(
       left -= 1;
       void handle(delivery).then(goOn);
     };
-    const pull = new Pull(link, stream, consumer, {
+    const handlers = {
       delivered,
       // The count is too high after a purge: when nothing comes for a while, that was all.
       ended: () => end(true),
       lost: () => end(false),
-    });
+    };
+    const pull = new Pull(link, stream, consumer, handlers, shortTiming(link));
     goOn();
   });
 }

@@ -30,27 +30,40 @@ export interface PullTiming {
   readonly expiresMs: number;
   /** While nothing comes the server says so often that it is there: one that died says nothing. */
   readonly heartbeatMs: number;
+  /**
+   * In a row. Looks, one a heartbeat, not time: a process that was starved hears what came
+   * meanwhile between two of them.
+   */
+  readonly silentLooksMax: number;
 }
 
-/** Only in a cluster can what answers die without the connection; else quiet costs nothing. */
+/**
+ * Only in a cluster can what answers die without the connection. A single server is asked for long
+ * once it has answered at all: of some hundred idle channels each heartbeat would be a message.
+ */
 const timings = {
-  clustered: { expiresMs: 5_000, heartbeatMs: 1_000 },
-  single: { expiresMs: 30_000, heartbeatMs: 10_000 },
+  clustered: { expiresMs: 5_000, heartbeatMs: 1_000, silentLooksMax: 4 },
+  single: { expiresMs: 30_000, heartbeatMs: 10_000, silentLooksMax: 4 },
+  singleHeard: { expiresMs: 300_000, heartbeatMs: 60_000, silentLooksMax: 2 },
 } as const;
+
+/** Where it matters that a request ends soon. */
+export const shortTiming = ({ clustered }: NatsLink): PullTiming =>
+  clustered ? timings.clustered : timings.single;
+
+/** Looks are made at multiples of it, many together: each wake-up costs the process. */
+const gridMs = 250;
 /** The server ends a request by itself; when it does not, it has forgotten it. */
 const patienceMs = 2_000;
-/**
- * Looks, one a heartbeat, not time: a process that was starved hears what came meanwhile between
- * two of them. What was never answered may have been asked while the consumer had no leader: then
- * the sooner again.
- */
-const silentChecksMax = { heardBefore: 4, neverHeard: 2 };
+/** What was never answered may have been asked while the consumer had no leader: the sooner again. */
+const unheardLooksMax = 2;
 const heartbeatStatus = 100;
 const pendingMessagesHeader = "Nats-Pending-Messages";
 
 interface Request {
   readonly messages: number;
-  readonly askedAtMs: number;
+  /** The server has ended it by then. */
+  readonly untilMs: number;
 }
 
 /**
@@ -62,9 +75,10 @@ export class Pull {
   readonly #subject: string;
   readonly #inbox: string;
   readonly #handlers: PullHandlers;
-  readonly #timing: PullTiming;
+  #timing: PullTiming;
+  readonly #timingHeard: PullTiming;
   readonly #subscription: Subscription;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   /**
    * Those that may still be open. The server serves them in turns and a message does not say for
    * which one it came, so only the sum of what is outstanding is known.
@@ -82,10 +96,11 @@ export class Pull {
     stream: string,
     consumer: string,
     handlers: PullHandlers,
-    timing: PullTiming = link.clustered ? timings.clustered : timings.single,
+    timing?: PullTiming,
   ) {
     this.#link = link;
-    this.#timing = timing;
+    this.#timing = timing ?? shortTiming(link);
+    this.#timingHeard = timing ?? (link.clustered ? timings.clustered : timings.singleHeard);
     this.#subject = nextMessageSubject(stream, consumer);
     this.#handlers = handlers;
     this.#inbox = link.newInbox();
@@ -96,7 +111,7 @@ export class Pull {
       if (message.subject.startsWith(this.#inbox)) this.#onStatus(message);
       else this.#onMessage(message);
     });
-    this.#timer = setInterval(() => this.#check(), timing.heartbeatMs);
+    this.#timer = this.#checkLater();
   }
 
   /** How many messages may still come. */
@@ -106,6 +121,7 @@ export class Pull {
 
   ask(messages: number, bytesMax?: number): void {
     const reply = `${this.#inbox}.${this.#asked++}`;
+    if (this.#wasHeard) this.#timing = this.#timingHeard;
     const { expiresMs, heartbeatMs } = this.#timing;
     const options = {
       batch: messages,
@@ -113,7 +129,7 @@ export class Pull {
       idle_heartbeat: nanoseconds(heartbeatMs),
       ...(bytesMax === undefined ? {} : { max_bytes: bytesMax }),
     };
-    this.#requests.set(reply, { messages, askedAtMs: performance.now() });
+    this.#requests.set(reply, { messages, untilMs: performance.now() + expiresMs + patienceMs });
     this.#outstanding += messages;
     // Without a connection nothing is asked: whoever holds this makes a new one after it.
     this.#link.publish(this.#subject, Buffer.from(JSON.stringify(options)), { reply });
@@ -121,7 +137,7 @@ export class Pull {
 
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#subscription.close();
   }
 
@@ -146,17 +162,23 @@ export class Pull {
 
   #check(): void {
     this.#silentChecks = this.#outstanding > 0 ? this.#silentChecks + 1 : 0;
-    const { heardBefore, neverHeard } = silentChecksMax;
-    if (this.#silentChecks >= (this.#wasHeard ? heardBefore : neverHeard)) {
+    if (this.#silentChecks >= (this.#wasHeard ? this.#timing.silentLooksMax : unheardLooksMax)) {
       return this.#lose("the server fell silent", true);
     }
     const now = performance.now();
     let mayCome = 0;
-    for (const [reply, { messages, askedAtMs }] of this.#requests) {
-      if (now - askedAtMs > this.#timing.expiresMs + patienceMs) this.#requests.delete(reply);
+    for (const [reply, { messages, untilMs }] of this.#requests) {
+      if (now > untilMs) this.#requests.delete(reply);
       else mayCome += messages;
     }
     if (this.#outstanding > mayCome) this.#lose("no answer to a pull");
+    else this.#timer = this.#checkLater();
+  }
+
+  #checkLater(): NodeJS.Timeout {
+    const dueMs = performance.now() + this.#timing.heartbeatMs;
+    const afterMs = Math.ceil(dueMs / gridMs) * gridMs - performance.now();
+    return setTimeout(() => this.#check(), afterMs);
   }
 
   #lose(reason: string, isSilent = false): void {

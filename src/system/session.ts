@@ -46,6 +46,8 @@ export class Session {
   #leaseUntilMs = Number.NEGATIVE_INFINITY;
   #lastWrittenMs = Number.NEGATIVE_INFINITY;
   #lastPhases = "";
+  /** Statuses that say nothing beyond what is written, as they were told; null: not known. */
+  #told: readonly ActorStatus[] | null = null;
   #drain: DrainProgress | null = null;
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> = Promise.resolve();
@@ -72,6 +74,7 @@ export class Session {
   /** Resolves when others can read it, or the store cannot be written to. */
   async setDrain(drain: DrainProgress | null): Promise<void> {
     this.#drain = drain;
+    this.#told = null;
     if (this.#phases() === this.#lastPhases) return;
     while (this.#isWriting) await this.#writing;
     this.#write();
@@ -95,9 +98,18 @@ export class Session {
 
   #writeIfDue(): void {
     const isDue = performance.now() - this.#lastWrittenMs >= this.#settings.ttlMs / 3;
-    if ((isDue || this.#phases() !== this.#lastPhases) && !this.#isWriting) {
-      this.#write();
-    }
+    if (!this.#isWriting && (isDue || this.#hasNews())) this.#write();
+  }
+
+  #hasNews(): boolean {
+    const actors = this.#settings.actors();
+    const told = this.#told;
+    const isTold = told?.length === actors.length && told.every((one, at) => one === actors[at]);
+    if (isTold) return false;
+    this.#told = null;
+    if (this.#phases(actors) !== this.#lastPhases) return true;
+    this.#told = [...actors];
+    return false;
   }
 
   #write(): void {

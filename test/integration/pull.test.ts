@@ -7,7 +7,7 @@ import { logStream, streamSettingsDefault } from "../../src/system/streams.js";
 import { type NatsHarness, startHarness, waitUntil } from "./nats-harness.js";
 
 /** As in a cluster, so that ends come soon. */
-const timing = { expiresMs: 5_000, heartbeatMs: 1_000 };
+const timing = { expiresMs: 5_000, heartbeatMs: 1_000, silentLooksMax: 4 };
 
 let harness: NatsHarness;
 let link: NatsLink;
