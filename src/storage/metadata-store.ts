@@ -25,7 +25,10 @@ export interface MetadataStore {
   update(key: string, value: Uint8Array, revision: number): Promise<WriteOutcome>;
   /** `revision` is the deleted value's, in the outcome too. A missing key counts as deleted. */
   delete(key: string, revision: number): Promise<WriteOutcome>;
-  /** The records whose keys begin with this text, in ascending order of key. */
+  /**
+   * The records whose keys begin with this text, in ascending order of key. Nobody changes them:
+   * where nothing has changed since, the next list may be the same one.
+   */
   list(prefix: string): Promise<readonly MetadataRecord[]>;
 }
 

@@ -17,6 +17,11 @@ import {
 const listEveryMs = 5_000;
 const drainMs = 5_000;
 
+interface Assignments {
+  readonly records: readonly MetadataRecord[];
+  readonly assignments: readonly AssignmentRecord[];
+}
+
 interface Held {
   readonly actor: RunningActor;
   /** Until then the channel cannot begin here again. */
@@ -40,6 +45,7 @@ export class ChannelActors {
   readonly #held = new Map<string, Held>();
   #stopListening: () => void = () => undefined;
   #timer: NodeJS.Timeout | null = null;
+  #read: Assignments = { records: [], assignments: [] };
   #isListing = false;
   #isListingStale = false;
   #isStopped = false;
@@ -112,14 +118,12 @@ export class ChannelActors {
   }
 
   #reconcile(records: readonly MetadataRecord[]): void {
+    // Of an unchanged list, as it mostly is, a store may give the very same.
+    if (records !== this.#read.records) {
+      this.#read = { records, assignments: this.#assignmentsIn(records) };
+    }
     const wanted = new Map<string, { role: ChannelRole; assignment: AssignmentRecord }>();
-    for (const record of records) {
-      const parsed = parseRecord(assignmentRecord, record.value);
-      if (!parsed.ok) {
-        this.#ports.report("error", "host", `${record.key} is unreadable: ${parsed.reason}`);
-        continue;
-      }
-      const assignment = parsed.record;
+    for (const assignment of this.#read.assignments) {
       for (const role of this.#roles) {
         if (!isAssigned(role, assignment, this.#context.host)) continue;
         wanted.set(nameOf(role, assignment.channel), { role, assignment });
@@ -132,6 +136,16 @@ export class ChannelActors {
       const actor = start(this.#ports, this.#changed);
       this.#held.set(name, { actor, isLeaving: false });
     }
+  }
+
+  #assignmentsIn(records: readonly MetadataRecord[]): readonly AssignmentRecord[] {
+    const assignments: AssignmentRecord[] = [];
+    for (const { key, value } of records) {
+      const parsed = parseRecord(assignmentRecord, value);
+      if (parsed.ok) assignments.push(parsed.record);
+      else this.#ports.report("error", "host", `${key} is unreadable: ${parsed.reason}`);
+    }
+    return assignments;
   }
 
   #leave(name: string, held: Held): void {

@@ -46,8 +46,9 @@ const computingMax = 128;
 const storageWaitingMax = 100_000;
 const retryMs = { min: 50, max: 2_000 };
 const pollMs = 10;
-/** Timers of at least so long are met at multiples of it. */
+/** Timers of at least so long are met at multiples of it, the long ones at coarser multiples. */
 const gridMs = 250;
+const coarse = { fromMs: 20_000, gridMs: 2_000 };
 /** A timer that is set again when it has fired, a little late, must not lose a step each time. */
 const gridSlackMs = 20;
 
@@ -351,7 +352,8 @@ export class EffectRunner {
 function gridded(afterMs: number): number {
   if (afterMs < gridMs) return afterMs;
   const now = performance.now();
-  return Math.ceil((now + afterMs - gridSlackMs) / gridMs) * gridMs - now;
+  const stepMs = afterMs < coarse.fromMs ? gridMs : coarse.gridMs;
+  return Math.ceil((now + afterMs - gridSlackMs) / stepMs) * stepMs - now;
 }
 
 function doneOr(result: ApiResult<unknown>) {

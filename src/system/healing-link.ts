@@ -34,6 +34,7 @@ export interface Wire {
   serve(settings: WireService): Promise<{ stop(): Promise<void> }>;
   openBucket: KeyValueClient["views"]["kv"];
   streamInfo: KeyValueClient["streams"]["info"];
+  streamMessage: KeyValueClient["streams"]["getMessage"];
   flush(): Promise<void>;
   close(): Promise<void>;
 }
@@ -190,7 +191,11 @@ export class HealingLink implements NatsLink {
           };
         },
       },
-      streams: { info: async (stream, options) => this.#present().streamInfo(stream, options) },
+      streams: {
+        info: async (stream, options) => this.#present().streamInfo(stream, options),
+        getMessage: async (stream, query) => this.#present().streamMessage(stream, query),
+        connection: () => this.#generation,
+      },
     };
   }
 

@@ -101,6 +101,10 @@ function wireOf(connection: NatsConnection): Wire {
       const manager = await connection.jetstreamManager({ checkAPI: false });
       return manager.streams.info(stream, options);
     },
+    streamMessage: async (stream, query) => {
+      const manager = await connection.jetstreamManager({ checkAPI: false });
+      return manager.streams.getMessage(stream, query);
+    },
     flush() {
       turn.end();
       return connection.flush();

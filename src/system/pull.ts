@@ -55,7 +55,7 @@ export const shortTiming = ({ clustered }: NatsLink): PullTiming =>
 const gridMs = 250;
 /** The server ends a request by itself; when it does not, it has forgotten it. */
 const patienceMs = 2_000;
-/** What was never answered may have been asked while the consumer had no leader: the sooner again. */
+/** What was never answered may have been asked while there was no leader: the sooner again. */
 const unheardLooksMax = 2;
 const heartbeatStatus = 100;
 const pendingMessagesHeader = "Nats-Pending-Messages";

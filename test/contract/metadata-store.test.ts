@@ -89,6 +89,55 @@ describe("metadata store: NATS, failing", () => {
     expect(await store.get("gone.a")).toBeUndefined();
   });
 
+  it("reads nothing again where nothing has changed, and all where the bucket was made anew", async () => {
+    const client = await clientOf(connection);
+    const bucket = await client.views.kv("LISTED");
+    let reads = 0;
+    const counted: KeyValueBucket = {
+      get: (key) => {
+        reads += 1;
+        return bucket.get(key);
+      },
+      create: (key, value) => bucket.create(key, value),
+      update: (key, value, revision) => bucket.update(key, value, revision),
+      delete: (key, options) => bucket.delete(key, options),
+    };
+    const listed = natsMetadataStore(counted, client.streams, "LISTED");
+    const fill = async (text: string) => {
+      for (let n = 0; n < 10; n += 1) await bucket.create(`x.${n}`, bytesOf(text));
+    };
+    await fill("old");
+    const first = await listed.list("x.");
+    await bucket.put("y.0", bytesOf("elsewhere"));
+    expect(await listed.list("x.")).toBe(first);
+    expect(reads).toBe(10);
+    await bucket.destroy();
+    await client.views.kv("LISTED");
+    await fill("new");
+    await bucket.put("y.0", bytesOf("elsewhere"));
+    await bucket.put("y.1", bytesOf("elsewhere"));
+    const values = (await listed.list("x.")).map(({ value }) => new TextDecoder().decode(value));
+    expect(values).toEqual(Array.from({ length: 10 }, () => "new"));
+  });
+
+  it("reads all again on another connection", async () => {
+    const client = await clientOf(connection);
+    let generation = 1;
+    const streams: typeof client.streams & { connection(): number } = Object.assign(
+      Object.create(client.streams),
+      { connection: () => generation },
+    );
+    const bucket = await client.views.kv("LISTED_TWICE");
+    const listed = natsMetadataStore(bucket, streams, "LISTED_TWICE");
+    for (let n = 0; n < 10; n += 1) await bucket.create(`x.${n}`, bytesOf("1"));
+    const first = await listed.list("x.");
+    expect(await listed.list("x.")).toBe(first);
+    generation += 1;
+    const second = await listed.list("x.");
+    expect(second).not.toBe(first);
+    expect(second).toEqual(first);
+  });
+
   it("is unavailable while the server is frozen; the same write again settles it", async () => {
     const revision = revisionOf(await store.create("frozen.a", bytesOf("1")));
     server.freeze();
