@@ -3,7 +3,8 @@
 /** Rows with their Float32Arrays as bytes; what holds none is not copied. */
 export function outgoingRow(row: object): object {
   let copy: Record<string, unknown> | undefined;
-  for (const [name, value] of Object.entries(row)) {
+  for (const name of Object.keys(row)) {
+    const value = (row as Record<string, unknown>)[name];
     if (!(value instanceof Float32Array)) continue;
     copy ??= { ...row };
     copy[name] = bytesOf(value);

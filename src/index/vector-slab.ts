@@ -10,10 +10,12 @@ export interface VectorSlab {
   readonly count: number;
   /** What the slab holds of the process's memory, room for growth included. */
   readonly bytes: number;
-  /** `rows x dimension` values. Appends all or, throwing `MemoryFullError`, nothing. */
-  append(rows: Float32Array): void;
-  /** A copy of the row's original values. */
-  vector(offset: number): Float32Array;
+  /**
+   * `rows x dimension` values, or their bytes. Appends all or, throwing `MemoryFullError`, nothing.
+   */
+  append(rows: Float32Array | Uint8Array): void;
+  /** Copies the row's original values into `target`, from its place `at` on. */
+  copyVector(offset: number, target: Float32Array, at: number): void;
   /**
    * The `k` nearest of the first `rowCount` rows, by internal distance; with `allowed`, only of the
    * rows whose byte in it is not 0. Fewer than `k` only where fewer rows qualify.
@@ -48,20 +50,22 @@ class ScannedSlab implements VectorSlab {
     return (this.memory?.bytes ?? 0) + this.inverseNorms.byteLength;
   }
 
-  append(rows: Float32Array): void {
-    const added = rows.length / this.dimension;
+  append(rows: Float32Array | Uint8Array): void {
+    const added = rows.byteLength / 4 / this.dimension;
     if (!Number.isInteger(added)) throw new RangeError(`${rows.length} values are no whole rows`);
     const memory = this.living();
     memory.reserve(this.count + added);
-    memory.views.rows.set(rows, this.count * this.dimension);
-    if (this.metric === "COSINE") this.appendNorms(rows, added);
+    const { rows: room } = memory.views;
+    if (rows instanceof Float32Array) room.set(rows, this.count * this.dimension);
+    else bytesOf(room).set(rows, this.count * this.dimension * 4);
+    if (this.metric === "COSINE") this.appendNorms(room, added);
     this.count += added;
   }
 
-  vector(offset: number): Float32Array {
+  copyVector(offset: number, target: Float32Array, at: number): void {
     this.check(offset);
     const start = offset * this.dimension;
-    return this.living().views.rows.slice(start, start + this.dimension);
+    target.set(this.living().views.rows.subarray(start, start + this.dimension), at);
   }
 
   search(query: Float32Array, k: number, rowCount: number, allowed: Uint8Array | undefined): Hits {
@@ -144,7 +148,12 @@ class ScannedSlab implements VectorSlab {
       this.inverseNorms = larger;
     }
     for (let row = 0; row < added; row += 1) {
-      this.inverseNorms[this.count + row] = inverseNorm(rows, row * this.dimension, this.dimension);
+      const at = this.count + row;
+      this.inverseNorms[at] = inverseNorm(rows, at * this.dimension, this.dimension);
     }
   }
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -3,7 +3,7 @@ import { definitionOf } from "../messages/catalogue.js";
 import type { WalMessage } from "../messages/wal.js";
 import { batchMisfit } from "../rows/batch-fits.js";
 import type { RowBatch } from "../rows/columns.js";
-import { decodeRowBatch } from "../rows/row-batch-codec.js";
+import { viewRowBatch } from "../rows/row-batch-codec.js";
 import type { CollectionSchema, Key } from "../rows/schema.js";
 import type { LogEntry, LogPosition } from "../system/actor.js";
 import { clampTo, fromMs, next, type Timestamp } from "./timestamp.js";
@@ -103,7 +103,7 @@ function eventOf(fold: ChannelFold, entry: LogEntry, message: WalMessage): Chann
 }
 
 function rowsEvent(fold: ChannelFold, entry: LogEntry, bytes: Uint8Array): ChannelEvent {
-  const decoded = decodeRowBatch(bytes);
+  const decoded = viewRowBatch(bytes);
   const misfit = decoded.ok ? batchMisfit(decoded.batch, fold.schema) : decoded.reason;
   if (decoded.ok && misfit === null) return { kind: "rows", batch: decoded.batch, bytes };
   setAside(fold, entry, misfit ?? "no rows");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Column, RowBatch } from "./columns.js";
 import { dimensionMax } from "./schema.js";
+import { StoredVectors } from "./stored-vectors.js";
 
 const rowsMax = 2 ** 31 - 1;
 
@@ -14,8 +15,13 @@ export function checkColumn(column: Column, count: number): string | undefined {
     return `${column.dimension} is no dimension`;
   }
   const perRow = column.type === "FloatVector" ? column.dimension : 1;
-  if (column.values.length !== count * perRow) return "the values have another row count";
+  if (valueCountOf(column) !== count * perRow) return "the values have another row count";
   return checkValues(column);
+}
+
+/** Of stored vectors without a copy of them. */
+function valueCountOf(column: Column): number {
+  return column instanceof StoredVectors ? column.bytes.length / 4 : column.values.length;
 }
 
 function checkValues(column: Column): string | undefined {

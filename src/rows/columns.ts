@@ -63,7 +63,14 @@ export interface RowBatch {
 /** The primary keys of a batch, in row order. */
 export function keysOf(batch: RowBatch, keyField: string): readonly Key[] {
   const column = batch.columns.get(keyField);
-  if (column?.type === "Int64") return Array.from(column.values);
+  if (column?.type === "Int64") return listOf(column.values);
   if (column?.type === "VarChar") return column.values;
   throw new Error(`the batch has no key column '${keyField}'`);
+}
+
+/** `Array.from` would make an object a value for its iterator. */
+function listOf(values: BigInt64Array): readonly bigint[] {
+  const list = new Array<bigint>(values.length);
+  for (let index = 0; index < values.length; index += 1) list[index] = values[index] as bigint;
+  return list;
 }

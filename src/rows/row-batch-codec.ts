@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { endianness } from "node:os";
 import { Packr, RESERVE_START_SPACE, Unpackr } from "msgpackr";
 import { assertRowBatch, checkColumn } from "./check-columns.js";
-import type { Column, RowBatch, Validity, VectorColumn } from "./columns.js";
+import type { Column, RowBatch, ScalarColumn, Validity, VectorColumn } from "./columns.js";
+import { copied } from "./copied.js";
 import { expectThat, reasonOf } from "./malformed.js";
 import { type FieldType, fieldTypes } from "./schema.js";
+import { StoredVectors } from "./stored-vectors.js";
 import { decodeStrings, encodeStrings } from "./utf8-strings.js";
 
 const rowBatchFormatVersion = 1;
@@ -48,10 +50,30 @@ export function encodeRowBatch(batch: RowBatch): Uint8Array {
 
 /** Never throws. The batch shares no memory with the bytes. */
 export function decodeRowBatch(bytes: Uint8Array): DecodedRowBatch {
+  return decoded(bytes, (vectors, dimension, valid) => {
+    return { type: "FloatVector", dimension, values: copied(Float32Array, vectors), valid };
+  });
+}
+
+/** The same, but its vectors are those in the bytes, which must stay as they are meanwhile. */
+export function viewRowBatch(bytes: Uint8Array): DecodedRowBatch {
+  return decoded(
+    bytes,
+    (vectors, dimension, valid) => new StoredVectors(vectors, dimension, valid),
+  );
+}
+
+type VectorsOf = (
+  bytes: Uint8Array,
+  dimension: number,
+  valid: Validity | undefined,
+) => VectorColumn;
+
+function decoded(bytes: Uint8Array, vectorsOf: VectorsOf): DecodedRowBatch {
   try {
     expectThat(bytes.length > 1, "the row batch is empty");
     expectThat(bytes[0] === rowBatchFormatVersion, `row batch version ${bytes[0]} is not known`);
-    return { ok: true, batch: unpackBatch(unpackr.unpack(bytes.subarray(1))) };
+    return { ok: true, batch: unpackBatch(unpackr.unpack(bytes.subarray(1)), vectorsOf) };
   } catch (error) {
     return { ok: false, reason: reasonOf(error) };
   }
@@ -86,7 +108,7 @@ export function jsonTextOf(value: unknown): string {
   return JSON.stringify(value) ?? "null";
 }
 
-function unpackBatch(packed: unknown): RowBatch {
+function unpackBatch(packed: unknown, vectorsOf: VectorsOf): RowBatch {
   expectThat(Array.isArray(packed) && packed.length === 2, "not a row batch");
   const [count, packedColumns] = packed;
   expectThat(Number.isSafeInteger(count) && count >= 0, "the row count is no count");
@@ -94,29 +116,30 @@ function unpackBatch(packed: unknown): RowBatch {
   expectThat(count === 0 || packedColumns.length > 0, "rows without columns");
   const columns = new Map<string, Column>();
   for (const packedColumn of packedColumns) {
-    const [name, column] = unpackColumn(packedColumn, count);
+    const [name, column] = unpackColumn(packedColumn, count, vectorsOf);
     expectThat(!columns.has(name), `two columns are named '${name}'`);
     columns.set(name, column);
   }
   return { count, columns };
 }
 
-function unpackColumn(packed: unknown, count: number): [string, Column] {
+function unpackColumn(packed: unknown, count: number, vectorsOf: VectorsOf): [string, Column] {
   expectThat(Array.isArray(packed) && packed.length === 5, "not a column");
   const [name, type, valid, bytes, shape] = packed;
   expectThat(typeof name === "string" && name.length <= nameLengthMax, "a column without a name");
   expectThat(valid === null || valid instanceof Uint8Array, `${name}: validity is no bytes`);
   expectThat(bytes instanceof Uint8Array, `${name}: values are no bytes`);
-  const column = {
-    ...valuesOf(type, bytes, shape, count),
-    ...(valid === null ? {} : { valid: copied(Uint8Array, valid) }),
-  };
+  const validity = valid === null ? {} : { valid: copied(Uint8Array, valid) };
+  const column =
+    type === "FloatVector"
+      ? vectorsOf(bytes, dimensionOf(shape), validity.valid)
+      : { ...scalarsOf(type, bytes, shape, count), ...validity };
   const fault = checkColumn(column, count);
   expectThat(fault === undefined, `${name}: ${fault}`);
   return [name, column];
 }
 
-function valuesOf(type: unknown, bytes: Uint8Array, shape: unknown, count: number): Column {
+function scalarsOf(type: unknown, bytes: Uint8Array, shape: unknown, count: number): ScalarColumn {
   switch (type as FieldType) {
     case "Int64":
       return { type: "Int64", values: copied(BigInt64Array, bytes) };
@@ -134,38 +157,19 @@ function valuesOf(type: unknown, bytes: Uint8Array, shape: unknown, count: numbe
       return { type: "VarChar", values: textOf(bytes, shape, count) };
     case "JSON":
       return { type: "JSON", values: textOf(bytes, shape, count).map((text) => JSON.parse(text)) };
-    case "FloatVector":
-      return vectorsOf(bytes, shape);
     default:
       throw new Error(`'${String(type)}' is none of ${fieldTypes.join(", ")}`);
   }
 }
 
-function vectorsOf(bytes: Uint8Array, dimension: unknown): VectorColumn {
-  expectThat(typeof dimension === "number", "the dimension is no number");
-  return { type: "FloatVector", dimension, values: copied(Float32Array, bytes) };
+function dimensionOf(shape: unknown): number {
+  expectThat(typeof shape === "number", "the dimension is no number");
+  return shape;
 }
 
 function textOf(bytes: Uint8Array, offsets: unknown, count: number): string[] {
   expectThat(offsets instanceof Uint8Array, "the offsets are no bytes");
   return decodeStrings({ offsets: copied(Int32Array, offsets), bytes }, count);
-}
-
-interface TypedArrayConstructor<TypedArray> {
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray;
-}
-
-/** A network buffer is seldom aligned, and a view would keep all of it alive: one copy. */
-function copied<TypedArray>(
-  arrayType: TypedArrayConstructor<TypedArray>,
-  bytes: Uint8Array,
-): TypedArray {
-  const length = bytes.length / arrayType.BYTES_PER_ELEMENT;
-  expectThat(Number.isInteger(length), "the values are cut off");
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  return new arrayType(copy.buffer, copy.byteOffset, length);
 }
 
 function bytesOf(values: ArrayBufferView): Uint8Array {

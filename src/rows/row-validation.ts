@@ -163,8 +163,10 @@ function dynamicColumn(rows: readonly Row[], schema: CollectionSchema): ColumnRe
 
 function duplicateKey(batch: RowBatch, keyField: Field): Refused | null {
   if (keyField.autoId) return null;
+  const keys = keysOf(batch, keyField.name);
+  if (new Set(keys).size === keys.length) return null;
   const firsts = new Map<bigint | string, number>();
-  for (const [index, key] of keysOf(batch, keyField.name).entries()) {
+  for (const [index, key] of keys.entries()) {
     const first = firsts.get(key);
     if (first !== undefined) {
       const where = `rows[${index}], field '${keyField.name}'`;

@@ -9,6 +9,7 @@ import {
   type Metric,
   vectorFieldsOf,
 } from "../rows/schema.js";
+import { rawVectorsOf } from "../rows/stored-vectors.js";
 import { createGrowableColumn, type GrowableColumn } from "./growable-column.js";
 import { createValidity, type GrowableValidity } from "./growable-validity.js";
 
@@ -78,7 +79,7 @@ class SchemaColumns implements GrowableColumns {
   append(batch: RowBatch): void {
     for (const [name, { slab, validity }] of this.vectorFields) {
       const column = batch.columns.get(name) as VectorColumn;
-      slab.append(column.values);
+      slab.append(rawVectorsOf(column));
       validity.append(column.valid, this.count, batch.count);
     }
     for (const [name, column] of this.columns) {
@@ -118,7 +119,9 @@ function createVectorField(field: Field, rows: number): VectorField {
 
 function takeVectors({ slab, dimension, valid }: VectorField, offsets: Uint32Array): VectorColumn {
   const values = new Float32Array(offsets.length * dimension);
-  for (const [row, offset] of offsets.entries()) values.set(slab.vector(offset), row * dimension);
+  for (let row = 0; row < offsets.length; row += 1) {
+    slab.copyVector(offsets[row] as number, values, row * dimension);
+  }
   const picked = valid === undefined ? undefined : Uint8Array.from(offsets, (at) => valid[at] ?? 1);
   return { type: "FloatVector", dimension, values, valid: picked };
 }

@@ -1,6 +1,6 @@
 // Executes compute jobs over the ranges that one thread holds.
 import { batchMisfit } from "../rows/batch-fits.js";
-import { decodeRowBatch } from "../rows/row-batch-codec.js";
+import { viewRowBatch } from "../rows/row-batch-codec.js";
 import type { ObjectStore } from "../storage/object-store.js";
 import type { ComputeJob, ComputeResult } from "../system/compute.js";
 import { withKeys } from "./auto-keys.js";
@@ -165,7 +165,7 @@ function appendEntry(
 ): void {
   if (shard === null) throw new Error("a loaded segment takes no more rows");
   if (lives !== null) holder.lives = lives;
-  const decoded = decodeRowBatch(entry.rows);
+  const decoded = viewRowBatch(entry.rows);
   if (!decoded.ok) throw new Error(`entry ${entry.sequence}: ${decoded.reason}`);
   const misfit = batchMisfit(decoded.batch, schema);
   if (misfit !== null) throw new Error(`entry ${entry.sequence}: ${misfit}`);

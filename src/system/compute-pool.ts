@@ -8,6 +8,7 @@ import type { ComputeJob, ComputeResult, RangeView } from "./compute.js";
 import { type LongJob, packJob, packLongJob, type ShortJob } from "./compute-wire.js";
 import type { ObjectStoreLocation } from "./object-store-location.js";
 import { RangeRoutes, type Route } from "./range-routes.js";
+import { createSpentBuffers } from "./spent-buffers.js";
 import { createThreadLink, type ThreadLink } from "./thread-link.js";
 
 export interface ComputePoolOptions {
@@ -58,6 +59,7 @@ class ThreadPool implements ComputePool {
   private readonly longThreads: Readonly<Record<LongJob["kind"], readonly ThreadLink[]>>;
   private readonly reads: Admission;
   private readonly entries: Admission;
+  private readonly buffers = createSpentBuffers();
   private readonly longJobs: Readonly<Record<LongJob["kind"], Admission>>;
 
   constructor(options: ComputePoolOptions) {
@@ -119,6 +121,7 @@ class ThreadPool implements ComputePool {
       name: `${kind} thread ${thread}`,
       settings: { objectStore: this.options.objectStore },
       onCrash: () => this.onCrash(thread),
+      onSpent: (buffer) => this.buffers.give(buffer),
     });
   }
 
@@ -195,7 +198,7 @@ class ThreadPool implements ComputePool {
   ): void {
     for (const thread of new Set(routes.map((route) => route.thread))) {
       const told = () => undefined;
-      this.thread(thread).run(packJob(job), false).then(told, told);
+      this.thread(thread).run(packJob(job, this.buffers), false).then(told, told);
     }
   }
 
@@ -216,7 +219,7 @@ class ThreadPool implements ComputePool {
     const keyField = this.routes.ofChannel(job.channel)[0]?.keyField ?? "";
     const parts = await Promise.all(
       [...groups].map(([thread, views]) => {
-        return this.thread(thread).run(packJob({ ...job, views }), true);
+        return this.thread(thread).run(packJob({ ...job, views }, this.buffers), true);
       }),
     );
     return mergeRead(job, parts as readonly ReadPart[], keyField);
@@ -255,6 +258,6 @@ class ThreadPool implements ComputePool {
 
   /** Of a job that is not a part of one, whose answer is a result as it stands. */
   private async resultOf(thread: number, job: ShortJob): Promise<ComputeResult> {
-    return (await this.thread(thread).run(packJob(job), false)) as ComputeResult;
+    return (await this.thread(thread).run(packJob(job, this.buffers), false)) as ComputeResult;
   }
 }

@@ -5,6 +5,7 @@ import { createSegmentHost } from "../segments/segment-host.js";
 import {
   type JobMessage,
   packValue,
+  spentBy,
   type ThreadMessage,
   type ThreadValue,
 } from "./compute-wire.js";
@@ -25,7 +26,7 @@ const host = createSegmentHost({
 port.on("message", (message: JobMessage) => {
   // The part before its first pause runs at once, so jobs take effect in the order they came in.
   void resultOf(message).then(
-    (value) => post({ id: message.id, ok: true, ...packed(value) }),
+    (value) => post({ id: message.id, ok: true, ...packed(value, message) }),
     (error: unknown) => post({ id: message.id, ok: false, detail: String(error), transfers: [] }),
   );
 });
@@ -35,9 +36,10 @@ function resultOf({ job, isPart }: JobMessage): Promise<ThreadValue> {
   return host.run(job);
 }
 
-function packed(result: ThreadValue) {
+function packed(result: ThreadValue, { job }: JobMessage) {
   const { value, transfers } = packValue(result);
-  return { value, transfers };
+  const spent = spentBy(job);
+  return { value, spent, transfers: spent === null ? transfers : [...transfers, spent] };
 }
 
 function post({ transfers, ...message }: ThreadMessage & { transfers: ArrayBuffer[] }): void {

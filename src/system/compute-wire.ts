@@ -6,6 +6,7 @@ import type { ReadPart } from "../segments/merge-parts.js";
 import type { ScanPart } from "../segments/scan-ranges.js";
 import type { SearchPart } from "../segments/search-ranges.js";
 import type { ComputeJob, ComputeResult, GrowingEntry, RowLives } from "./compute.js";
+import type { SpentBuffers } from "./spent-buffers.js";
 
 export interface JobMessage {
   readonly id: number;
@@ -17,7 +18,13 @@ export interface JobMessage {
 export type ThreadValue = ComputeResult | ReadPart;
 
 export type ThreadMessage =
-  | { readonly id: number; readonly ok: true; readonly value: PackedValue }
+  | {
+      readonly id: number;
+      readonly ok: true;
+      readonly value: PackedValue;
+      /** The memory in which an entry came, where nothing of it is needed any more. */
+      readonly spent: ArrayBuffer | null;
+    }
   | { readonly id: number; readonly ok: false; readonly detail: string };
 
 type Loaded = Extract<ComputeResult, { kind: "segmentLoaded" }>;
@@ -42,7 +49,7 @@ type View = Uint8Array | Float64Array | Uint32Array | BigUint64Array | BigInt64A
  * The job with bytes of its own. They are copied, since whoever asked may keep them, and so may
  * others with views of the same network buffer, all of which a clone would take along.
  */
-export function packJob(job: ShortJob): Packed<ComputeJob> {
+export function packJob(job: ShortJob, buffers: SpentBuffers): Packed<ComputeJob> {
   switch (job.kind) {
     case "openRange":
     case "splitRange":
@@ -51,8 +58,11 @@ export function packJob(job: ShortJob): Packed<ComputeJob> {
       return { value: job, transfers: [] };
     case "appendRows": {
       if (job.lives !== null) assertShared(job.lives);
-      const rows = new Uint8Array(job.entry.rows);
-      return { value: { ...job, entry: { ...job.entry, rows } }, transfers: [rows.buffer] };
+      const { entry } = job;
+      const buffer = buffers.take(entry.rows.byteLength);
+      const rows = new Uint8Array(buffer, 0, entry.rows.byteLength);
+      rows.set(entry.rows);
+      return { value: { ...job, entry: { ...entry, rows } }, transfers: [buffer] };
     }
     case "search": {
       const vectors = new Uint8Array(job.vectors);
@@ -61,6 +71,12 @@ export function packJob(job: ShortJob): Packed<ComputeJob> {
     default:
       return { value: job, transfers: [] };
   }
+}
+
+/** After an entry was appended, which copies what it keeps. */
+export function spentBy(job: ComputeJob): ArrayBuffer | null {
+  const buffer = job.kind === "appendRows" ? job.entry.rows.buffer : null;
+  return buffer instanceof ArrayBuffer ? buffer : null;
 }
 
 /** As `packJob`, with pauses in which others get their turn: these jobs are tens of megabytes. */

@@ -9,6 +9,8 @@ export interface ThreadLinkOptions {
   readonly settings: ThreadSettings;
   /** The thread is gone, with all it held; what waited for it has been rejected. */
   readonly onCrash: () => void;
+  /** Memory that came along with a job may be used again. */
+  readonly onSpent: (buffer: ArrayBuffer) => void;
 }
 
 export interface ThreadLink {
@@ -104,8 +106,9 @@ class WorkerLink implements ThreadLink {
   private settle(message: ThreadMessage): void {
     const waiting = this.waiting.get(message.id);
     this.waiting.delete(message.id);
-    if (message.ok) waiting?.resolve(unpackValue(message.value));
-    else waiting?.reject(new Error(message.detail));
+    if (!message.ok) return waiting?.reject(new Error(message.detail));
+    if (message.spent !== null) this.options.onSpent(message.spent);
+    waiting?.resolve(unpackValue(message.value));
   }
 
   private crash(cause: unknown): void {

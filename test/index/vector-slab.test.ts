@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { referenceDistance, toScore } from "../../src/index/distance.js";
-import { createVectorSlab, MemoryFullError } from "../../src/index/vector-slab.js";
+import { createVectorSlab, MemoryFullError, type VectorSlab } from "../../src/index/vector-slab.js";
 import { type Metric, metrics } from "../../src/rows/schema.js";
 import { randomFlags, uniformVectors } from "./random-vectors.js";
 
@@ -19,6 +19,13 @@ interface Case {
 
 function rowOf(vectors: Float32Array, row: number, dimension: number): Float32Array {
   return vectors.subarray(row * dimension, (row + 1) * dimension);
+}
+
+/** Of five dimensions, as the rows of its callers are. */
+function copyOf(slab: VectorSlab, offset: number): Float32Array {
+  const copy = new Float32Array(5);
+  slab.copyVector(offset, copy, 0);
+  return copy;
 }
 
 /** Any float32 sum of these lies this close to the true one. */
@@ -159,12 +166,30 @@ describe("a slab", () => {
         slab.append(vectors.subarray(start, start + 500));
       }
       expect(slab.count).toBe(30_000);
-      const copy = slab.vector(29_999);
+      const copy = copyOf(slab, 29_999);
       expect([...copy]).toEqual([...rowOf(vectors, 29_999, 5)]);
       copy.fill(0);
-      expect([...slab.vector(29_999)]).toEqual([...rowOf(vectors, 29_999, 5)]);
-      expect(() => slab.vector(30_000)).toThrow(RangeError);
+      expect([...copyOf(slab, 29_999)]).toEqual([...rowOf(vectors, 29_999, 5)]);
+      expect(() => copyOf(slab, 30_000)).toThrow(RangeError);
     }
+  });
+
+  it.each(metrics)("finds the same in rows that came as bytes: %s", (metric) => {
+    const vectors = uniformVectors(300, 7, 5);
+    const given = createVectorSlab(7, metric);
+    const stored = createVectorSlab(7, metric);
+    const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength);
+    const unaligned = new Uint8Array(bytes.length + 1);
+    unaligned.set(bytes, 1);
+    for (let appended = 0; appended < 2; appended += 1) {
+      given.append(vectors);
+      stored.append(unaligned.subarray(1));
+    }
+    const query = uniformVectors(1, 7, 6);
+    expect(stored.search(query, 20, 600, undefined)).toEqual(
+      given.search(query, 20, 600, undefined),
+    );
+    expect(() => stored.append(unaligned)).toThrow(RangeError);
   });
 
   it("says how much memory it holds, and nothing works after free", () => {

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { pack } from "msgpackr";
 import { describe, expect, it } from "vitest";
 import type { Column, RowBatch } from "../../src/rows/columns.js";
-import { decodeRowBatch, encodeRowBatch } from "../../src/rows/row-batch-codec.js";
+import { decodeRowBatch, encodeRowBatch, viewRowBatch } from "../../src/rows/row-batch-codec.js";
+import { rawVectorsOf } from "../../src/rows/stored-vectors.js";
 import { batches, everyColumn } from "./batches.js";
 
 function decoded(bytes: Uint8Array): RowBatch {
@@ -26,6 +27,7 @@ const batchOf = (column: Column, count = 1): RowBatch => ({
 function survives(bytes: Uint8Array): boolean {
   const result = decodeRowBatch(bytes);
   if (result.ok) encodeRowBatch(result.batch);
+  expect(viewRowBatch(bytes).ok).toBe(result.ok);
   return result.ok;
 }
 
@@ -46,6 +48,21 @@ describe("row batch codec", () => {
     }
     const empty = { count: 0, columns: new Map() };
     expect(decoded(encodeRowBatch(empty))).toEqual(empty);
+  });
+
+  it("gives the same vectors in place, as numbers and as their bytes", () => {
+    const batch = everyColumn(10);
+    const bytes = encodeRowBatch(batch);
+    const viewed = viewRowBatch(bytes);
+    if (!viewed.ok) throw new Error(viewed.reason);
+    expect(encodeRowBatch(viewed.batch)).toEqual(bytes);
+    for (const column of viewed.batch.columns.values()) {
+      if (column.type !== "FloatVector") continue;
+      const raw = rawVectorsOf(column);
+      expect(raw.buffer).toBe(bytes.buffer);
+      const copy = new Uint8Array(raw);
+      expect(new Float32Array(copy.buffer)).toEqual(column.values);
+    }
   });
 
   it("decodes at any alignment into memory of its own", () => {

@@ -6,9 +6,11 @@ import type { ComputeJob } from "../../src/system/compute.js";
 import {
   packJob,
   packValue,
+  spentBy,
   type ThreadValue,
   unpackValue,
 } from "../../src/system/compute-wire.js";
+import { createSpentBuffers } from "../../src/system/spent-buffers.js";
 import { everyColumn } from "../rows/batches.js";
 
 const never = Number.POSITIVE_INFINITY;
@@ -25,19 +27,22 @@ test("a job takes copies of its bytes alone, not the buffers that they lie in", 
   const rows = network.subarray(10, 14);
   const entry = { sequence: 1, commit: 1n, rows, count: 1 };
   const job: ComputeJob = { kind: "appendRows", channel: "c", range: 1, entry, lives: null };
-  const packed = packJob(job);
-  expect(packed.transfers.map((buffer) => buffer.byteLength)).toEqual([4]);
-  expect(crossed(packed)).toEqual(job);
+  const packed = packJob(job, createSpentBuffers());
+  expect(packed.transfers).toHaveLength(1);
+  expect(packed.transfers[0]?.byteLength).toBeLessThan(network.byteLength);
+  const there = crossed(packed);
+  expect(there).toEqual(job);
+  expect(spentBy(there)?.byteLength).toBeGreaterThan(4);
   expect(network.byteLength).toBe(1_000_000);
 });
 
 test("the lives of rows must be shared", () => {
   const shared = allocateLives(1);
   const job = { kind: "bindLives", channel: "c", range: 1 } as const;
-  const packed = packJob({ ...job, lives: shared });
+  const packed = packJob({ ...job, lives: shared }, createSpentBuffers());
   expect(packed.value).toMatchObject(job);
   const lives = { ...shared, died: Float64Array.of(never) };
-  expect(() => packJob({ ...job, lives })).toThrow(/shared/);
+  expect(() => packJob({ ...job, lives }, createSpentBuffers())).toThrow(/shared/);
 });
 
 test.each<[string, Key[]]>([
