@@ -11,7 +11,7 @@ export interface Kernel {
   readonly module: string;
 }
 
-export const kernels: readonly Kernel[] = ["scan", "graph"].map((name) => ({
+export const kernels: readonly Kernel[] = ["scan", "graph", "digest"].map((name) => ({
   name,
   source: `src/index/kernel/${name}.as.ts`,
   module: `src/index/${name}-kernel.ts`,

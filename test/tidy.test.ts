@@ -19,6 +19,7 @@ const pure = (path: string) => path.startsWith("src/actors/") || path.startsWith
 const generated: Readonly<Record<string, string>> = {
   "src/index/scan-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
   "src/index/graph-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
+  "src/index/digest-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
 };
 const written = (source: Source) => generated[source.path] === undefined;
 
@@ -28,6 +29,7 @@ const usedWithoutImport: Readonly<Record<string, string>> = {
   "src/index/kernel/graph.as.ts": "compiled by scripts/build-kernel.ts",
   "src/index/kernel/graph-core.as.ts": "compiled with graph.as.ts",
   "src/index/kernel/graph-insert.as.ts": "compiled with graph.as.ts",
+  "src/index/kernel/digest.as.ts": "compiled by scripts/build-kernel.ts",
   "test/vitest.config.ts": "read by vitest",
 };
 const isEntry = (path: string) =>

@@ -1,4 +1,6 @@
 // A digest of which rows a range holds, whatever the order in which they were added.
+import { digestKernel } from "../index/digest-kernel.js";
+import { WasmMemory } from "../index/wasm-memory.js";
 import type { Key } from "../rows/schema.js";
 import { hash64 } from "./xxhash.js";
 
@@ -28,6 +30,28 @@ let textScratch = scratchOf(headBytes + 1024, textTag);
 
 export function addToDigest(digest: KeyDigest, key: Key, sequence: number, row: number): KeyDigest {
   return BigInt.asUintN(64, digest + rowHash(key, sequence, row));
+}
+
+/** `digest` of `kernel/digest.as.ts`; its sum comes with a sign. */
+type DigestKernel = (keys: number, count: number, sequence: number, firstRow: number) => bigint;
+
+const blockRows = 2_048;
+const kernelMemory = new WasmMemory<{ readonly digest: DigestKernel }>(digestKernel, blockRows * 8);
+const blockOfKeys = new BigInt64Array(kernelMemory.buffer, 0, blockRows);
+
+/** As `addToDigest` for each, of the rows of one entry, whose numbers are their places. */
+export function addIntegersToDigest(
+  digest: KeyDigest,
+  keys: BigInt64Array,
+  sequence: number,
+): KeyDigest {
+  let sum = digest;
+  for (let first = 0; first < keys.length; first += blockRows) {
+    const block = keys.subarray(first, first + blockRows);
+    blockOfKeys.set(block);
+    sum += kernelMemory.kernel.digest(0, block.length, sequence, first);
+  }
+  return BigInt.asUintN(64, sum);
 }
 
 /** What is left of a range when the rows of `right` are taken out of it. */

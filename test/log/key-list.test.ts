@@ -1,7 +1,7 @@
 // Keys that are kept in little memory are the keys that were given.
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { KeyList, mapKeyOf } from "../../src/log/key-list.js";
+import { KeyList, mapKeyOf, mapKeysOf } from "../../src/log/key-list.js";
 import type { Key } from "../../src/rows/schema.js";
 
 const most = 2n ** 63n - 1n;
@@ -21,6 +21,24 @@ it("gives back what was put in, until it is cut", () => {
       expect(read()).toEqual([...keys.slice(0, kept), ...keys]);
     }),
   );
+});
+
+it("takes integers all at once as one by one, and finds each by the same key of a map", () => {
+  fc.assert(
+    fc.property(integers, integers, (first, second) => {
+      const list = new KeyList();
+      for (const keys of [first, second]) list.pushIntegers(BigInt64Array.from(keys));
+      const keys = [...first, ...second];
+      expect(Array.from({ length: list.count }, (_, offset) => list.at(offset))).toEqual(keys);
+      expect(mapKeysOf(BigInt64Array.from(keys))).toEqual(keys.map(mapKeyOf));
+    }),
+  );
+  const edges = [0n, -1n, 2n ** 31n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, most, -most - 1n];
+  const signed = edges.flatMap((edge) => [edge, -edge]).filter((edge) => edge <= most);
+  expect(mapKeysOf(BigInt64Array.from(signed))).toEqual(signed.map(mapKeyOf));
+  const many = new KeyList();
+  many.pushIntegers(new BigInt64Array(5_000).fill(9n));
+  expect([many.count, many.at(4_999)]).toEqual([5_000, 9n]);
 });
 
 it("holds more than it was made for, and nothing beyond its end", () => {

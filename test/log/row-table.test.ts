@@ -3,11 +3,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   bear,
+  bearAll,
   createRowTable,
   deadThrough,
   kill,
   liveCount,
   openRange,
+  type RowRange,
   type RowTable,
   removeRanges,
   replaceRanges,
@@ -18,6 +20,11 @@ interface NaiveRow {
   key: bigint;
   born: number;
   died: number;
+}
+
+interface Born {
+  readonly table: RowTable;
+  readonly range: RowRange;
 }
 
 /** Some of them are told apart only by what a number cannot hold. */
@@ -143,5 +150,31 @@ describe("row table", () => {
     expect(removeRanges(table, [range], 4).ok).toBe(false);
     expect(removeRanges(table, [range], 5).ok).toBe(true);
     expect(table.ranges).toEqual([]);
+  });
+});
+
+describe("the rows of an entry", () => {
+  const entries = fc.array(fc.array(fc.constantFrom(...keysUsed), { maxLength: 8 }));
+
+  it("are born together as one by one", () => {
+    fc.assert(
+      fc.property(entries, (given) => {
+        const [together, apart, listed] = [0, 1, 2].map(() => {
+          const table = createRowTable();
+          return { table, range: openRange(table, 0, 1) };
+        }) as [Born, Born, Born];
+        given.forEach((keys, index) => {
+          bearAll(together.table, together.range, BigInt64Array.from(keys), index + 1);
+          bearAll(listed.table, listed.range, keys, index + 1);
+          keys.forEach((key, row) => {
+            bear(apart.table, apart.range, key, index + 1, row);
+          });
+        });
+        for (const { table, range } of [together, listed]) {
+          expect(table.live).toEqual(apart.table.live);
+          expect(range).toEqual(apart.range);
+        }
+      }),
+    );
   });
 });

@@ -2,7 +2,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Key } from "../../src/rows/schema.js";
-import { addToDigest, digestText, emptyDigest } from "../../src/storage/key-digest.js";
+import {
+  addIntegersToDigest,
+  addToDigest,
+  digestText,
+  emptyDigest,
+} from "../../src/storage/key-digest.js";
 
 type Row = readonly [key: Key, sequence: number, row: number];
 
@@ -29,6 +34,22 @@ describe("key digest", () => {
         expect(BigInt.asUintN(64, parts)).toBe(digest);
       }),
     );
+  });
+
+  it("is the same for the integers of an entry at once", () => {
+    const keys = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+    const sequences = fc.maxSafeNat();
+    fc.assert(
+      fc.property(fc.array(keys), sequences, fc.nat(), (some, sequence, before) => {
+        const rows = some.map((one, place): Row => [one, sequence, place]);
+        const digest = BigInt.asUintN(64, BigInt(before) + digestOf(rows));
+        const integers = BigInt64Array.from(some);
+        expect(addIntegersToDigest(BigInt(before), integers, sequence)).toBe(digest);
+      }),
+    );
+    const many = BigInt64Array.from({ length: 5_000 }, (_, place) => BigInt(place) ** 5n);
+    const rows = Array.from(many, (one, place): Row => [one, 7, place]);
+    expect(addIntegersToDigest(emptyDigest, many, 7)).toBe(digestOf(rows));
   });
 
   it("differs when a key, its type, a sequence or a row number differs", () => {

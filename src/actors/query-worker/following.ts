@@ -1,7 +1,7 @@
 // Follows the channel's log: rows are born, die and are handed to the search threads.
 import { reachBarrier, readBarrierBack } from "../../log/barrier.js";
 import { type ChannelEvent, type ChannelFold, foldEntry } from "../../log/channel-fold.js";
-import { bear, kill, openRange, type RowRange, splitRange } from "../../log/row-table.js";
+import { bearAll, kill, openRange, type RowRange, splitRange } from "../../log/row-table.js";
 import { record } from "../../log/timeline.js";
 import { autoId } from "../../rows/auto-id.js";
 import { keysOf, type RowBatch } from "../../rows/columns.js";
@@ -69,9 +69,7 @@ function bearRows(
   const range = growingRange(state) ?? startGrowingRange(state, fold);
   const before = range.lives;
   const keys = entryKeys(fold, batch, shard, entry.sequence);
-  keys.forEach((key, row) => {
-    bear(state.table, range, key, entry.sequence, row);
-  });
+  bearAll(state.table, range, keys, entry.sequence);
   const job = {
     kind: "appendRows",
     channel,
@@ -88,9 +86,11 @@ function entryKeys(
   batch: RowBatch,
   shard: number,
   sequence: number,
-): readonly Key[] {
+): readonly Key[] | BigInt64Array {
   const keyField = primaryKeyOf(fold.schema);
-  if (!keyField.autoId) return keysOf(batch, keyField.name);
+  const column = batch.columns.get(keyField.name);
+  if (!keyField.autoId)
+    return column?.type === "Int64" ? column.values : keysOf(batch, keyField.name);
   return Array.from({ length: batch.count }, (_, row) => autoId(shard, sequence, row));
 }
 
