@@ -1,5 +1,6 @@
 // The one file that knows nact: a mailbox hands messages to one handler, one at a time, in order.
 import { type ActorSystemRef, dispatch, type Ref, spawn, start, stop } from "nact";
+import { callTurn, cancelTurn, takeTurn } from "./turn.js";
 
 interface Letter<Message> {
   readonly message: Message;
@@ -44,7 +45,8 @@ export class Mailbox<Message> {
     this.#handle = handle;
     this.#onCrash = onCrash;
     system ??= start();
-    this.#actor = spawn(system, () => this.#takeTurn(), `${name}-${count++}`);
+    const act = () => takeTurn(() => this.#takeTurn());
+    this.#actor = spawn(system, act, `${name}-${count++}`);
   }
 
   /** Messages waiting or being handled. */
@@ -99,6 +101,8 @@ export class Mailbox<Message> {
     this.#isOpen = false;
     this.#isHandling = false;
     stop(this.#actor);
+    if (this.#isAwake) cancelTurn();
+    this.#isAwake = false;
     for (const resolve of [...this.#waiting]) resolve();
   }
 
@@ -115,8 +119,10 @@ export class Mailbox<Message> {
   }
 
   #wake(): void {
-    if (this.#isAwake) return;
+    // An actor that was stopped by its own handler takes no turn any more.
+    if (this.#isAwake || !this.#isHandling) return;
     this.#isAwake = true;
+    callTurn();
     dispatch(this.#actor, letters);
   }
 
