@@ -96,16 +96,13 @@ export class VectorCoder {
   /** Writes the query's integers; returns what dot products with them are to be multiplied with. */
   encodeQuery(query: ArrayLike<number>, target: Int16Array): number {
     const { dimension, scratch } = this;
-    this.weigh(query);
-    let largest = 0;
-    for (let index = 0; index < dimension; index += 1) {
-      const magnitude = Math.abs(scratch[index] as number);
-      if (magnitude > largest) largest = magnitude;
-    }
+    const largest = this.weigh(query);
     const most = queryMaxOf(dimension);
     const factor = largest === 0 ? 0 : most / largest;
     for (let index = 0; index < dimension; index += 1) {
-      target[index] = Math.round((scratch[index] as number) * factor);
+      // Rounds what is above -2^13; `Math.round` takes three times as long as all the rest.
+      const value = (scratch[index] as number) * factor;
+      target[index] = ((value + 8192.5) | 0) - 8192;
     }
     const worth = (2 * largest) / (most * this.square);
     // From afar rows differ by their products only, which must not leave float32.
@@ -113,16 +110,22 @@ export class VectorCoder {
   }
 
   /**
-   * Leaves the query's difference from the mean, times the deviations, in `scratch`. By dot product
-   * a query's length does not change the order: it is made as long as a row.
+   * Leaves the query's difference from the mean, times the deviations, in `scratch`; returns the
+   * largest magnitude there. By dot product a query's length does not change the order: it is made
+   * as long as a row.
    */
-  private weigh(query: ArrayLike<number>): void {
+  private weigh(query: ArrayLike<number>): number {
     const { dimension, mean, deviation, scratch } = this;
     const length = this.space === "l2" ? 1 : this.lengthOf(query);
+    let largest = 0;
     for (let index = 0; index < dimension; index += 1) {
       const centred = (query[index] as number) * length - (mean[index] as number);
-      scratch[index] = centred * (deviation[index] as number);
+      const weighed = centred * (deviation[index] as number);
+      scratch[index] = weighed;
+      const magnitude = Math.abs(weighed);
+      if (magnitude > largest) largest = magnitude;
     }
+    return largest;
   }
 
   private lengthOf(query: ArrayLike<number>): number {
