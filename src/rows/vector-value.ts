@@ -111,19 +111,30 @@ function notFinite(values: ArrayLike<unknown>, dimension: number): ValueProblem 
 /** What the vectors of a message can become; checked before room is made for them. */
 const vectorsBytesMax = 32 * 1024 * 1024;
 
-export type VectorsRead = { readonly ok: true; readonly vectors: Float32Array } | Refused;
+export type VectorsRead = { readonly ok: true; readonly bytes: Uint8Array } | Refused;
 
-/** The query vectors of a search, row-major. */
+/** The query vectors of a search, row-major float32; of one that came as such, the very bytes. */
 export function readVectors(values: readonly unknown[], dimension: number): VectorsRead {
   if (values.length * dimension * 4 > vectorsBytesMax) {
     const asked = `${values.length} vectors of ${dimension} dimensions`;
     return refused("limit-exceeded", `${asked} are more than ${vectorsBytesMax} bytes`);
   }
-  const vectors = new Float32Array(values.length * dimension);
+  const [only] = values;
+  const isBinary = values.length === 1 && only instanceof Uint8Array;
+  const vectors = isBinary ? scratchFor(dimension) : new Float32Array(values.length * dimension);
   const write = vectorWriter(vectors, dimension);
   for (const [index, value] of values.entries()) {
     const problem = write(value, index);
     if (problem !== null) return valueRefused(`vectors[${index}]`, problem);
   }
-  return { ok: true, vectors };
+  if (isBinary) return { ok: true, bytes: only };
+  return { ok: true, bytes: new Uint8Array(vectors.buffer) };
+}
+
+let scratch = new Float32Array(0);
+
+/** Bytes may begin anywhere, and are looked at where floats may. */
+function scratchFor(dimension: number): Float32Array {
+  if (scratch.length < dimension) scratch = new Float32Array(dimension);
+  return scratch;
 }

@@ -17,12 +17,21 @@ function formsOf(floats: Float32Array): unknown[] {
   return [Array.from(floats), floats, bytes, unaligned, base64, unpadded, forUrls];
 }
 
+function read(values: readonly unknown[], dimension: number): Float32Array {
+  const vectors = readVectors(values, dimension);
+  if (!vectors.ok) throw new Error(vectors.error.message);
+  return new Float32Array(new Uint8Array(vectors.bytes).buffer);
+}
+
 describe("a vector", () => {
   it("is the same as numbers, as bytes and as base64", () => {
     fc.assert(
       fc.property(vector, (floats) => {
         for (const form of formsOf(floats)) {
-          expect(readVectors([form], floats.length)).toEqual({ ok: true, vectors: floats });
+          expect(read([form], floats.length)).toEqual(floats);
+          expect(read([form, floats], floats.length)).toEqual(
+            Float32Array.of(...floats, ...floats),
+          );
         }
       }),
     );
@@ -43,13 +52,20 @@ describe("a vector", () => {
   });
 
   it("may be subnormal, and is rounded from doubles", () => {
-    const read = readVectors([[1e-45, 0.1, -0, 3.4028234663852886e38]], 4);
-    if (!read.ok) throw new Error(read.error.message);
-    const { vectors } = read;
+    const vectors = read([[1e-45, 0.1, -0, 3.4028234663852886e38]], 4);
     expect(vectors[0]).toBeGreaterThan(0);
     expect(vectors[1]).toBe(Math.fround(0.1));
     expect(Object.is(vectors[2], -0)).toBe(true);
     expect(vectors[3]).toBe(3.4028234663852886e38);
+  });
+
+  it("of bytes is refused when one number is not finite, wherever it stands", () => {
+    for (const place of [0, 1, 2]) {
+      const floats = Float32Array.of(1, 2, 3);
+      floats[place] = place === 1 ? Number.NaN : Number.POSITIVE_INFINITY;
+      expect(readVectors([Buffer.from(floats.buffer)], 3).ok).toBe(false);
+      expect(readVectors([Buffer.from(Float32Array.of(1, 2, 3).buffer)], 3).ok).toBe(true);
+    }
   });
 
   it("goes to its own place and nowhere else", () => {

@@ -152,8 +152,7 @@ function searchKind(
   const { name, dimension = 0 } = field.field;
   const read = readVectors(call.vectors, dimension);
   if (!read.ok) return read;
-  const { buffer, byteOffset, byteLength } = read.vectors;
-  const vectors = new Uint8Array(buffer, byteOffset, byteLength);
+  const { bytes: vectors } = read;
   const { filter, limit, ef, exact } = call;
   const count = call.vectors.length;
   const search = { filter, limit, ef, exact, outputFields, field: name, vectors, count };
