@@ -44,7 +44,7 @@ import {
   startDescribe,
 } from "./proxy/describing.js";
 import { applyToLot, gatherTimer, hedgeLots, sendGathered, startRead } from "./proxy/gathering.js";
-import { foundKeys, respondCount, respondQuery, respondSearch } from "./proxy/merging.js";
+import { foundKeys, respondCount, respondQuery, searchResponder } from "./proxy/merging.js";
 import { applyCollections, applySessions, startOverview } from "./proxy/overviewing.js";
 import { applyMeasured, isLetIn, takePaced } from "./proxy/pacing.js";
 import { failureOf, isComplete, startFindingKeys } from "./proxy/reading.js";
@@ -244,7 +244,7 @@ function finishRead(
   if (collection === null) throw new Error("a read without its collection");
   switch (call.operation) {
     case "search":
-      return respondSearch(state, request, collection, call, parts);
+      return searchResponder(state, collection, call, parts)(request, call);
     case "query":
       return respondQuery(state, request, collection, call, parts);
     case "count":

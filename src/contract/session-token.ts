@@ -1,4 +1,5 @@
 // The session token: up to which position of each channel a client has written or read.
+import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { type Refused, refused } from "./errors.js";
 import { packMessage, unpackMessage } from "./message-pack.js";
@@ -35,16 +36,28 @@ export function encodeToken(token: SessionToken): string {
   return Buffer.from(packMessage(value)).toString("base64url");
 }
 
+/** Between two writes every read brings the same text. */
+const parsed = new LRUCache<string, TokenRead>({ max: 256, maxSize: 256 * 1024 });
+
+/** The same token for a text that it was given lately: nobody may change one. */
 export function parseToken(text: string): TokenRead {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const read = readToken(text);
+  if (read.ok) parsed.set(text, read, { size: text.length });
+  return read;
+}
+
+function readToken(text: string): TokenRead {
   if (text.length > textMax || !base64url.test(text)) return invalid("it is not base64url");
   const bytes = Buffer.from(text, "base64url");
   // The decoder drops bits that fill no byte; a token has none.
   if (bytes.toString("base64url") !== text) return invalid("it is cut short");
   const unpacked = unpackMessage(bytes);
   if (!unpacked.ok) return invalid("it is damaged");
-  const parsed = layout.safeParse(unpacked.value);
-  if (!parsed.success) return invalid("it has another shape");
-  const { c: collectionId, p, r: revision } = parsed.data;
+  const checked = layout.safeParse(unpacked.value);
+  if (!checked.success) return invalid("it has another shape");
+  const { c: collectionId, p, r: revision } = checked.data;
   const positions = new Map(p);
   if (positions.size !== p.length) return invalid("it names a channel twice");
   return { ok: true, token: { collectionId, positions, revision } };

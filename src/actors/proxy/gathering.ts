@@ -6,7 +6,7 @@ import { SearchChannel } from "../../messages/query.js";
 import type { SearchChannelReply } from "../../messages/reply.js";
 import type { Now } from "../../system/actor.js";
 import { applyReadReply, askReplicas, hedge } from "./asking.js";
-import { respondSearch } from "./merging.js";
+import { type SearchResponder, searchResponder } from "./merging.js";
 import { isReached } from "./reached.js";
 import { failureOf, isComplete, prepareRead, searchKindOf, sendRead, viewOf } from "./reading.js";
 import type { KnownCollection, Lot, ProxyState, ReadPart, Request, SearchFields } from "./state.js";
@@ -163,12 +163,17 @@ export function applyToLot(
   const failure = failureOf(lot.parts);
   const isWhole = failure === null;
   if (failure?.code === "payload-too-large") keepApart(state, lot.group, now);
+  let respond: SearchResponder | null = null;
   lot.members.forEach((id, place) => {
     const member = gatheredOf(state, id);
     if (member === null) return;
+    if (!isWhole) {
+      sendAlone(state, member, now);
+      return;
+    }
     const { request, collection, call } = member;
-    if (isWhole) respondSearch(state, request, collection, call, lot.parts, place);
-    else sendAlone(state, member, now);
+    respond ??= searchResponder(state, collection, call, lot.parts);
+    respond(request, call, place);
   });
 }
 

@@ -9,39 +9,75 @@ import {
   valueReader,
   withKey,
 } from "../../contract/result-rows.js";
+import type { SessionToken } from "../../contract/session-token.js";
 import { toScore } from "../../index/distance.js";
 import { toIso } from "../../log/timestamp.js";
 import { keysOf, type RowBatch } from "../../rows/columns.js";
-import { type CollectionSchema, type Key, primaryKeyOf } from "../../rows/schema.js";
+import { type CollectionSchema, type Key, type Metric, primaryKeyOf } from "../../rows/schema.js";
 import { respond, sessionOf } from "./responding.js";
 import type { DecodedReply, KnownCollection, ProxyState, ReadPart, Request } from "./state.js";
 
 type Parts = ReadonlyMap<string, ReadPart>;
 
-/** `first`: at which place of the searches that went out together those of this request begin. */
-export function respondSearch(
+/** Answers a request, whose vectors begin at place `first` of those that were searched for. */
+export type SearchResponder = (request: Request, call: SearchCall, first?: number) => void;
+
+/**
+ * For requests whose searches differ in nothing but the vector, whatever session they bring and
+ * whatever they show of a row: what the channels have found is read once for all of them.
+ */
+export function searchResponder(
   state: ProxyState,
-  request: Request,
   collection: KnownCollection,
-  call: SearchCall,
+  asked: SearchCall,
   parts: Parts,
-  first = 0,
-): void {
-  const output = outputOf(call, collection.schema);
-  const channels = repliesOf(parts).flatMap((reply) =>
-    reply.kind === "SearchChannelReply" ? [channelHits(reply, collection, request, output)] : [],
-  );
-  const metric = metricOf(call, collection.schema);
-  const results = call.vectors.map((_, query) => {
-    const hits = channels.flatMap((channel) => channel.hitsOf(first + query));
-    hits.sort((a, b) => a.distance - b.distance);
-    return hits.slice(0, call.limit).map(({ distance, row, channel }) => {
-      const score = toScore(metric, distance);
-      const id = channel.id(row);
-      return output.columns.length === 0 ? { id, score } : { id, score, fields: channel.row(row) };
-    });
+): SearchResponder {
+  const { schema } = collection;
+  const found = foundIn(parts, metricOf(asked, schema));
+  const readings = new Map<string, ResultReader>();
+  const facts = new Map<SessionToken | null, ReadFacts>();
+  return (request, call, first = 0) => {
+    const { contentType } = request;
+    const resultAt = once(readings, JSON.stringify([contentType, call.outputFields]), () =>
+      resultReader(found, schema, outputOf(call, schema), contentType),
+    );
+    const results = call.vectors.map((_, query) => resultAt(first + query, call.limit));
+    const brought = broughtBy(call);
+    const { session, readTimestamp } = once(facts, brought, () =>
+      readFacts(brought, collection, parts),
+    );
+    respond(state, request, { results, session, readTimestamp });
+  };
+}
+
+function once<Key, Value>(made: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = made.get(key);
+  if (known !== undefined) return known;
+  const fresh = make();
+  made.set(key, fresh);
+  return fresh;
+}
+
+interface ChannelHits {
+  readonly batch: RowBatch | null;
+  readonly distances: Float64Array;
+  /** By query, where its hits begin; and where the last one's end. */
+  readonly starts: readonly number[];
+}
+
+interface Found {
+  readonly metric: Metric;
+  readonly channels: readonly ChannelHits[];
+}
+
+function foundIn(parts: Parts, metric: Metric): Found {
+  const channels = repliesOf(parts).flatMap((reply): readonly ChannelHits[] => {
+    if (reply.kind !== "SearchChannelReply") return [];
+    const starts = [0];
+    for (const count of reply.counts) starts.push((starts.at(-1) ?? 0) + count);
+    return [{ batch: reply.batch, distances: float64s(reply.distances), starts }];
   });
-  respond(state, request, { results, ...readFields(request, collection, parts) });
+  return { metric, channels };
 }
 
 interface Hit {
@@ -50,23 +86,35 @@ interface Hit {
   readonly channel: { id(row: number): unknown; row(row: number): ResultRow };
 }
 
-function channelHits(
-  reply: Extract<DecodedReply, { kind: "SearchChannelReply" }>,
-  collection: KnownCollection,
-  request: Request,
+/** The `limit` nearest to the query at a place. */
+type ResultReader = (query: number, limit: number) => readonly unknown[];
+
+function resultReader(
+  { metric, channels }: Found,
+  schema: CollectionSchema,
   output: Output,
-) {
-  const { batch } = reply;
-  const distances = float64s(reply.distances);
-  const channel = readers(batch, collection.schema, output, request.contentType);
-  const starts = [0];
-  for (const count of reply.counts) starts.push((starts.at(-1) ?? 0) + count);
-  const hitsOf = (query: number): Hit[] =>
-    Array.from({ length: reply.counts[query] ?? 0 }, (_, place) => {
-      const row = (starts[query] ?? 0) + place;
-      return { distance: distances[row] as number, row, channel };
-    });
-  return { hitsOf };
+  contentType: ContentType,
+): ResultReader {
+  const readable = channels.map(({ batch, distances, starts }) => {
+    return { channel: readers(batch, schema, output, contentType), distances, starts };
+  });
+  const shown = ({ distance, row, channel }: Hit) => {
+    const score = toScore(metric, distance);
+    const id = channel.id(row);
+    return output.columns.length === 0 ? { id, score } : { id, score, fields: channel.row(row) };
+  };
+  return (query, limit) => {
+    const hits: Hit[] = [];
+    for (const { channel, distances, starts } of readable) {
+      const end = starts[query + 1] ?? 0;
+      for (let row = starts[query] ?? 0; row < end; row += 1) {
+        hits.push({ distance: distances[row] as number, row, channel });
+      }
+    }
+    // A channel's own are in order.
+    if (readable.length > 1) hits.sort((a, b) => a.distance - b.distance);
+    return (hits.length > limit ? hits.slice(0, limit) : hits).map(shown);
+  };
 }
 
 function readers(
@@ -100,7 +148,7 @@ export function respondQuery(
   }
   found.sort((a, b) => (a.key < b.key ? -1 : 1));
   const rows = found.slice(call.offset, call.offset + call.limit).map(({ row }) => row());
-  respond(state, request, { rows, ...readFields(request, collection, parts) });
+  respond(state, request, { rows, ...readFacts(broughtBy(request.call), collection, parts) });
 }
 
 export function respondCount(
@@ -111,7 +159,7 @@ export function respondCount(
   parts: Parts,
 ): void {
   const count = countOf(parts);
-  respond(state, request, { count, ...readFields(request, collection, parts) });
+  respond(state, request, { count, ...readFacts(broughtBy(request.call), collection, parts) });
 }
 
 export function countOf(parts: Parts): number {
@@ -135,13 +183,25 @@ export function repliesOf(parts: Parts): DecodedReply[] {
   return [...parts.values()].flatMap(({ reply }) => reply ?? []);
 }
 
-function readFields(request: Request, collection: KnownCollection, parts: Parts) {
+/** The session that a read brought; one of the past is not joined with its answer's. */
+function broughtBy(call: Request["call"]): SessionToken | null {
+  const isSnapshot = "asOf" in call && call.asOf !== null;
+  return "session" in call && !isSnapshot ? call.session : null;
+}
+
+interface ReadFacts {
+  readonly session: string;
+  readonly readTimestamp: string;
+}
+
+function readFacts(
+  brought: SessionToken | null,
+  collection: KnownCollection,
+  parts: Parts,
+): ReadFacts {
   const replies = repliesOf(parts);
   const positions = new Map(replies.map((reply) => [reply.channel, reply.sequence]));
-  const { call } = request;
-  const brought = "session" in call ? call.session : null;
-  const isSnapshot = "asOf" in call && call.asOf !== null;
-  const session = sessionOf(collection, positions, isSnapshot ? null : brought);
+  const session = sessionOf(collection, positions, brought);
   const timestamps = replies.map((reply) => reply.readTimestamp);
   const oldest = timestamps.reduce((a, b) => (a < b ? a : b), timestamps[0] ?? 0n);
   return { session, readTimestamp: toIso(oldest) };
