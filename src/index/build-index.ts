@@ -1,9 +1,16 @@
 // Builds a segment's index: on codes of its vectors, or with hnswlib where those are too coarse.
 import { areCodesFine } from "./code-loss.js";
 import { graphShapeOf, rowsOf } from "./coded-graph.js";
-import { drawLevels } from "./graph-levels.js";
+import { drawLevels, drawOrder } from "./graph-draws.js";
 import { fitsMemory, GraphMemory } from "./graph-memory.js";
-import { buildHnsw, type HnswBuild, progressRows, rowCountOf, rowFactors } from "./hnsw.js";
+import {
+  buildHnsw,
+  type HnswBuild,
+  progressRows,
+  rowCountOf,
+  rowFactors,
+  usualSeed,
+} from "./hnsw.js";
 import { encodeHnswHeader, hnswHeaderBytes } from "./hnsw-file.js";
 import type { HnswGraph } from "./hnsw-graph.js";
 import { finishPayload, payloadBytes, startPayload } from "./hnsw-payload.js";
@@ -23,7 +30,7 @@ export function buildOnCodes(build: HnswBuild): Uint8Array | undefined {
   const { dimension, metric, parameters } = build;
   const count = rowCountOf(build);
   const { M, efConstruction } = parameters;
-  const levels = drawLevels(count, M, build.seed ?? 100);
+  const levels = drawLevels(count, M, build.seed ?? usualSeed);
   const blank = { count, dimension, M, efConstruction, levels };
   const payloadLength = payloadBytes(blank);
   const file = new Uint8Array(hnswHeaderBytes + payloadLength);
@@ -76,15 +83,19 @@ function insertRows(
   memory: GraphMemory,
   coder: VectorCoder,
   levels: Uint8Array,
-  { parameters, onProgress }: HnswBuild,
+  { parameters, onProgress, seed = usualSeed }: HnswBuild,
 ): void {
   const count = levels.length;
   const width = Math.max(parameters.efConstruction, parameters.M);
-  memory.open({ row: 0, topLevel: levels[0] as number });
+  const order = drawOrder(count, seed);
+  const levelOf = (row: number) => levels[row] as number;
+  const [first = 0] = order;
+  memory.open({ row: first, topLevel: levelOf(first) });
   memory.prepareInsertion(coder.rowWeights(), width);
-  for (let row = 0; row < count; row += 1) {
+  for (const [place, row] of order.entries()) {
     // The first one has nothing to be linked to.
-    if (row > 0) memory.insert(row, levels[row] as number, width);
-    if ((row + 1) % progressRows === 0 || row + 1 === count) onProgress?.(row + 1, count);
+    if (place > 0) memory.insert(row, levelOf(row), width);
+    const done = place + 1;
+    if (done % progressRows === 0 || done === count) onProgress?.(done, count);
   }
 }

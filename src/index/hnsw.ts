@@ -52,6 +52,7 @@ export interface HnswIndex extends SegmentIndex {
 
 // Few enough calls to cost nothing, enough of them for a task's heartbeat.
 export const progressRows = 256;
+export const usualSeed = 100;
 
 /**
  * Builds the graph and returns the index file. Takes seconds to minutes in one synchronous stretch,
@@ -67,7 +68,7 @@ export function buildHnsw(build: HnswBuild): Uint8Array {
       maxElements: count,
       m: parameters.M,
       efConstruction: parameters.efConstruction,
-      randomSeed: build.seed ?? 100,
+      randomSeed: build.seed ?? usualSeed,
     });
     addRows(graph, build, factorOf);
     return save(graph, { metric, dimension, count, parameters, scale, payloadLength: 0 });
