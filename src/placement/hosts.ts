@@ -49,19 +49,23 @@ export function observeSessions(
   const sinceLast = hosts.lastListMs === null ? 0 : monotonicMs - hosts.lastListMs;
   const watchedMs = Math.min(sinceLast, hosts.ttlMs / 3);
   hosts.lastListMs = monotonicMs;
-  const before = new Map(hosts.seen);
+  const before = new Map([...hosts.seen.values()].map((seen) => [seen.key, seen]));
   hosts.seen.clear();
   for (const entry of entries) {
-    const parsed = parseRecord(sessionRecord, entry.value);
-    if (!parsed.ok) continue;
-    const { host } = parsed.record;
-    const last = before.get(host);
+    const last = before.get(entry.key);
     const isSame = last?.revision === entry.revision;
+    const session = isSame ? last.session : sessionIn(entry);
+    if (session === null) continue;
     const silentMs = isSame ? last.silentMs + watchedMs : 0;
     const movedAtMs = isSame ? last.movedAtMs : lookAtMs;
     const { key, revision } = entry;
-    hosts.seen.set(host, { key, session: parsed.record, revision, silentMs, movedAtMs });
+    hosts.seen.set(session.host, { key, session, revision, silentMs, movedAtMs });
   }
+}
+
+function sessionIn({ value }: MetadataEntry): SessionRecord | null {
+  const parsed = parseRecord(sessionRecord, value);
+  return parsed.ok ? parsed.record : null;
 }
 
 /** Takes in a list of all wishes; one that cannot be read is none. */

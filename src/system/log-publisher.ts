@@ -59,7 +59,8 @@ export class LogPublisher {
   readonly #limits: LogPublisherLimits;
   readonly #inbox: string;
   readonly #subscription: Subscription;
-  readonly #timer: NodeJS.Timeout;
+  /** Runs while anything waits. */
+  #timer: NodeJS.Timeout | null = null;
   /** In the order of their sending, for the order of a resend. */
   readonly #table = new Map<string, Pending>();
   #bytes = 0;
@@ -73,7 +74,6 @@ export class LogPublisher {
     this.#limits = limits;
     this.#inbox = link.newInbox();
     this.#subscription = link.subscribe(`${this.#inbox}.*`, (message) => this.#onAnswer(message));
-    this.#timer = setInterval(() => this.#check(), checkEveryMs);
     link.observe({ disconnected: () => this.#onDisconnect() });
   }
 
@@ -103,7 +103,7 @@ export class LogPublisher {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#rest();
     this.#subscription.close();
     for (const [key, pending] of [...this.#table]) {
       this.#settle(key, pending, disconnected("closed"));
@@ -122,6 +122,7 @@ export class LogPublisher {
       const pending: Pending = { append, deadlineAtMs, sentAtMs: null, settle: resolve };
       this.#table.set(key, pending);
       this.#bytes += append.body.length;
+      this.#timer ??= setInterval(() => this.#check(), checkEveryMs);
       if (append.connection !== null || !this.#isResuming) this.#send(key, pending);
     });
   }
@@ -173,7 +174,13 @@ export class LogPublisher {
     }
   }
 
+  #rest(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
   #check(): void {
+    if (this.#table.size === 0) return this.#rest();
     const now = performance.now();
     let bytesLeft = this.#isResuming ? 0 : resendBytesMax;
     for (const [key, pending] of [...this.#table]) {

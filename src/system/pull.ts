@@ -43,7 +43,7 @@ export interface PullTiming {
  */
 const timings = {
   clustered: { expiresMs: 5_000, heartbeatMs: 1_000, silentLooksMax: 4 },
-  single: { expiresMs: 30_000, heartbeatMs: 10_000, silentLooksMax: 4 },
+  single: { expiresMs: 10_000, heartbeatMs: 5_000, silentLooksMax: 4 },
   singleHeard: { expiresMs: 300_000, heartbeatMs: 60_000, silentLooksMax: 2 },
 } as const;
 
