@@ -1,4 +1,4 @@
-// Compiles the kernels from AssemblyScript into modules in `src/index`; run from the root.
+// Compiles the kernels from AssemblyScript into modules in `src/wasm`; run from the root.
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,8 +13,8 @@ export interface Kernel {
 
 export const kernels: readonly Kernel[] = ["scan", "graph", "digest"].map((name) => ({
   name,
-  source: `src/index/kernel/${name}.as.ts`,
-  module: `src/index/${name}-kernel.ts`,
+  source: `src/wasm/kernel/${name}.as.ts`,
+  module: `src/wasm/${name}-kernel.ts`,
 }));
 
 /** The bytes that the source compiles to: the same ones every time, for one compiler version. */

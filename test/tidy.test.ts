@@ -17,19 +17,19 @@ const pure = (path: string) => path.startsWith("src/actors/") || path.startsWith
 
 /** Files whose form is not ours to choose. */
 const generated: Readonly<Record<string, string>> = {
-  "src/index/scan-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
-  "src/index/graph-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
-  "src/index/digest-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
+  "src/wasm/scan-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
+  "src/wasm/graph-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
+  "src/wasm/digest-kernel.ts": "WebAssembly as text, written by scripts/build-kernel.ts",
 };
 const written = (source: Source) => generated[source.path] === undefined;
 
 /** Files that no import names. */
 const usedWithoutImport: Readonly<Record<string, string>> = {
-  "src/index/kernel/scan.as.ts": "compiled by scripts/build-kernel.ts",
-  "src/index/kernel/graph.as.ts": "compiled by scripts/build-kernel.ts",
-  "src/index/kernel/graph-core.as.ts": "compiled with graph.as.ts",
-  "src/index/kernel/graph-insert.as.ts": "compiled with graph.as.ts",
-  "src/index/kernel/digest.as.ts": "compiled by scripts/build-kernel.ts",
+  "src/wasm/kernel/scan.as.ts": "compiled by scripts/build-kernel.ts",
+  "src/wasm/kernel/graph.as.ts": "compiled by scripts/build-kernel.ts",
+  "src/wasm/kernel/graph-core.as.ts": "compiled with graph.as.ts",
+  "src/wasm/kernel/graph-insert.as.ts": "compiled with graph.as.ts",
+  "src/wasm/kernel/digest.as.ts": "compiled by scripts/build-kernel.ts",
   "test/vitest.config.ts": "read by vitest",
 };
 const isEntry = (path: string) =>

@@ -1,4 +1,6 @@
 // Builds a segment's index: on codes of its vectors, or with hnswlib where those are too coarse.
+
+import { MemoryFullError } from "../wasm/wasm-memory.js";
 import { areCodesFine } from "./code-loss.js";
 import { graphShapeOf, rowsOf } from "./coded-graph.js";
 import { drawLevels, drawOrder } from "./graph-draws.js";
@@ -15,7 +17,6 @@ import { encodeHnswHeader, hnswHeaderBytes } from "./hnsw-file.js";
 import type { HnswGraph } from "./hnsw-graph.js";
 import { finishPayload, payloadBytes, startPayload } from "./hnsw-payload.js";
 import { VectorCoder } from "./vector-codes.js";
-import { MemoryFullError } from "./wasm-memory.js";
 
 /**
  * The index file, for hnswlib as for our own search. Takes seconds to minutes in one synchronous

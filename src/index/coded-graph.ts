@@ -1,13 +1,13 @@
 // HNSW search on codes of the vectors: the graph that hnswlib built, walked by a kernel of ours.
 
 import type { Metric } from "../rows/schema.js";
+import { MemoryFullError } from "../wasm/wasm-memory.js";
 import { areCodesFine } from "./code-loss.js";
 import { fitsMemory, GraphMemory, type GraphShape, type GraphViews } from "./graph-memory.js";
 import type { OpenedHnsw } from "./hnsw.js";
 import { type HnswGraph, viewGraph } from "./hnsw-graph.js";
 import type { SegmentIndex } from "./segment-index.js";
 import { type CodedRows, codeBytes, VectorCoder } from "./vector-codes.js";
-import { MemoryFullError } from "./wasm-memory.js";
 
 /**
  * Undefined where hnswlib has to serve the graph: when codes cannot tell neighbours apart, or one

@@ -1,9 +1,9 @@
 // The compiled graph kernel with a WebAssembly memory of its own: layout, growth, calls.
-import { graphKernel } from "./graph-kernel.js";
+import { graphKernel } from "../wasm/graph-kernel.js";
+import { WasmMemory, wasmBytesMax } from "../wasm/wasm-memory.js";
 import type { RowWeights } from "./vector-codes.js";
-import { WasmMemory, wasmBytesMax } from "./wasm-memory.js";
 
-/** What `kernel/graph.as.ts` exports; parameters are described there. */
+/** What `wasm/kernel/graph.as.ts` exports; parameters are described there. */
 interface GraphKernel {
   setLinks(at: number, max: number): void;
   setUpper(starts: number, lists: number, max: number): void;

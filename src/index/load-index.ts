@@ -1,4 +1,6 @@
 // A segment's index from its file: by codes of its vectors, or hnswlib where those are too coarse.
+
+import { MemoryFullError } from "../wasm/wasm-memory.js";
 import { createCodedGraph } from "./coded-graph.js";
 import {
   type HnswExpectation,
@@ -8,7 +10,6 @@ import {
   readHnsw,
 } from "./hnsw.js";
 import type { SegmentIndex } from "./segment-index.js";
-import { MemoryFullError } from "./wasm-memory.js";
 
 /** Expects bytes whose hash was compared. They are not needed afterwards. */
 export function loadIndex(

@@ -1,8 +1,8 @@
 // The compiled scan kernel with a WebAssembly memory of its own: layout, growth, calls.
-import { scanKernel } from "./scan-kernel.js";
-import { WasmMemory } from "./wasm-memory.js";
+import { scanKernel } from "../wasm/scan-kernel.js";
+import { WasmMemory } from "../wasm/wasm-memory.js";
 
-/** `scan` of `kernel/scan.as.ts`, where its parameters are described. */
+/** `scan` of `wasm/kernel/scan.as.ts`, where its parameters are described. */
 type Scan = (
   metric: number,
   dimension: number,
@@ -16,7 +16,7 @@ type Scan = (
   offsets: number,
 ) => number;
 
-/** `gather` of `kernel/scan.as.ts`. */
+/** `gather` of `wasm/kernel/scan.as.ts`. */
 type Gather = (
   metric: number,
   dimension: number,

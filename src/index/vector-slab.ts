@@ -4,7 +4,7 @@ import { inverseNorm, normalise } from "./distance.js";
 import { blockRows, ScanMemory } from "./scan-memory.js";
 import { createTopK, type Hits } from "./top-k.js";
 
-export { MemoryFullError } from "./wasm-memory.js";
+export { MemoryFullError } from "../wasm/wasm-memory.js";
 
 export interface VectorSlab {
   readonly count: number;

@@ -1,7 +1,8 @@
 // A digest of which rows a range holds, whatever the order in which they were added.
-import { digestKernel } from "../index/digest-kernel.js";
-import { WasmMemory } from "../index/wasm-memory.js";
+
 import type { Key } from "../rows/schema.js";
+import { digestKernel } from "../wasm/digest-kernel.js";
+import { WasmMemory } from "../wasm/wasm-memory.js";
 import { hash64 } from "./xxhash.js";
 
 /**
@@ -32,7 +33,7 @@ export function addToDigest(digest: KeyDigest, key: Key, sequence: number, row: 
   return BigInt.asUintN(64, digest + rowHash(key, sequence, row));
 }
 
-/** `digest` of `kernel/digest.as.ts`; its sum comes with a sign. */
+/** `digest` of `wasm/kernel/digest.as.ts`; its sum comes with a sign. */
 type DigestKernel = (keys: number, count: number, sequence: number, firstRow: number) => bigint;
 
 const blockRows = 2_048;

@@ -21,9 +21,6 @@ const actorVocabulary = [
 /** What any folder may name when it refuses something: the client's typed errors. */
 const errorVocabulary = ["src/contract/errors.ts", "src/contract/nearest.ts"];
 
-/** A compiled kernel and its memory, which import nothing themselves. */
-const digestKernel = ["src/index/wasm-memory.ts", "src/index/digest-kernel.ts"];
-
 /** Everything that runs on a host, from the rows up to the actors. */
 const hosted = [
   ...["src/rows", "src/messages", "src/filter", "src/contract", "src/storage", "src/index"],
@@ -36,8 +33,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/messages": ["src/rows"],
   "src/filter": ["src/rows", ...errorVocabulary],
   "src/contract": ["src/rows", "src/messages", "src/filter", "src/system/client-request.ts"],
-  "src/storage": ["src/rows", "src/messages", ...digestKernel],
-  "src/index": ["src/rows", "src/messages"],
+  "src/wasm": [],
+  "src/storage": ["src/rows", "src/messages", "src/wasm"],
+  "src/index": ["src/rows", "src/messages", "src/wasm"],
   "src/segments": [
     ...["src/rows", "src/messages", "src/filter", "src/index", "src/storage"],
     "src/system/compute.ts",
