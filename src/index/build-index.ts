@@ -1,5 +1,4 @@
 // Builds a segment's index: on codes of its vectors, or with hnswlib where those are too coarse.
-
 import { MemoryFullError } from "../wasm/wasm-memory.js";
 import { areCodesFine } from "./code-loss.js";
 import { graphShapeOf, rowsOf } from "./coded-graph.js";

@@ -1,5 +1,4 @@
-// HNSW search on codes of the vectors: the graph that hnswlib built, walked by a kernel of ours.
-
+// HNSW search on codes of the vectors: a graph in hnswlib's format, walked by a kernel of ours.
 import type { Metric } from "../rows/schema.js";
 import { MemoryFullError } from "../wasm/wasm-memory.js";
 import { areCodesFine } from "./code-loss.js";

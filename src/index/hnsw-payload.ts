@@ -1,6 +1,5 @@
 // A graph in hnswlib's file layout, written without hnswlib: first all but the links, then these.
-import type { EntryPoint, GraphViews } from "./graph-memory.js";
-import { noLink } from "./graph-memory.js";
+import { type EntryPoint, type GraphViews, noLink } from "./graph-memory.js";
 import {
   type GraphShape,
   type HnswGraph,

@@ -1,5 +1,4 @@
 // A segment's index from its file: by codes of its vectors, or hnswlib where those are too coarse.
-
 import { MemoryFullError } from "../wasm/wasm-memory.js";
 import { createCodedGraph } from "./coded-graph.js";
 import {

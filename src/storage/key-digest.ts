@@ -1,5 +1,4 @@
 // A digest of which rows a range holds, whatever the order in which they were added.
-
 import type { Key } from "../rows/schema.js";
 import { digestKernel } from "../wasm/digest-kernel.js";
 import { WasmMemory } from "../wasm/wasm-memory.js";

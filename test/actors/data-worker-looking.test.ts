@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Effect } from "../../src/system/actor.js";
 import { DataWorld } from "./data-world.js";
-import { every } from "./driven.js";
+import { every, one } from "./driven.js";
 import { inserted, ticked } from "./query-world.js";
 import { recordWith } from "./small-collection.js";
 
@@ -37,6 +37,19 @@ describe("the timer of a data worker", () => {
     for (let left = 8; left > 0; left -= 1) {
       expect(looks(world.pass(500, "tick"))).toEqual([500]);
     }
+  });
+
+  it("fires soon after a seal that the log did not take, long after the last row too", () => {
+    const world = atRest(recordWith({}, { sealRows: 1 }), 100);
+    const { id } = one(world.log(inserted(1)), "append");
+    for (let left = 8; left > 0; left -= 1) world.pass(500, "tick");
+    world.monotonicMs += 100;
+    world.tell({ kind: "AppendFailed", id, reason: "full", detail: "90%" });
+    // At 400 ms the pause after the failure still lasts, and nothing else is in hand.
+    const paused = world.pass(400, "tick");
+    expect(every(paused, "append")).toEqual([]);
+    expect(looks(paused)).toEqual([500]);
+    expect(every(world.pass(500, "tick"), "append")).toHaveLength(1);
   });
 
   it("comes in time when a range's age is what is due", () => {

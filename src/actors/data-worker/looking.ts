@@ -13,17 +13,19 @@ const laterMs = 3_600_000;
 export function decideLook(state: DataWorkerState, now: Now): void {
   const soon = now.monotonicMs + soonMs;
   if (state.lookAtMs <= soon) return;
-  const due = isBusy(state) ? soon : Math.max(soon, nextDueMs(state, now));
+  const due = isBusy(state, now) ? soon : Math.max(soon, nextDueMs(state, now));
   if (due >= state.lookAtMs) return;
   state.lookAtMs = due;
   state.outbox.push({ kind: "timer", id: "tick", afterMs: due - now.monotonicMs });
 }
 
 /** Whatever may have to be tried again, kept, told or given up. */
-function isBusy(state: DataWorkerState): boolean {
+function isBusy(state: DataWorkerState, now: Now): boolean {
   const { phase, seal, flush, commit, compaction, isHeld, flushRequests } = state;
   if (phase !== "owning" || isHeld || flushRequests.size > 0) return true;
   if (seal !== null || flush !== null || commit !== null || compaction !== null) return true;
+  // A seal that failed, of a range that is full however old it is.
+  if (now.monotonicMs < state.sealBlockedUntilMs) return true;
   if (state.sealed.length + state.changes.length > 0 || !isMeasureTold(state)) return true;
   const segments = state.manifest?.segments ?? [];
   return segments.some((segment) => missingIndexes(state, segment).length > 0);
