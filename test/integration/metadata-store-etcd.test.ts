@@ -99,6 +99,8 @@ describe("metadata store: etcd, failing", () => {
     const store = open("frozen", { deadlineMs: 500 });
     const revision = revisionOf(await store.create("a", bytesOf("1")));
     etcd.freeze();
+    // A thread of its own may still answer until the signal has reached it.
+    await delay(100);
     const update = () => store.update("a", bytesOf("2"), revision);
     try {
       await Promise.all([
